@@ -1,0 +1,50 @@
+# Every target works on a machine with python3 >= 3.11, pip and make: the environment is made first, from the lock.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+FAST := not system and not slow
+
+.PHONY: demo test check up down status bench lock
+
+demo: $(READY)          ## the main job, told to a new user
+	@$(BIN)/interlock demo
+
+up: $(READY)            ## Prefect, MLflow, the serving app, a worker and the reconcile loop on this machine
+	@$(BIN)/interlock up
+
+down: $(READY)          ## stop them; what they stored stays
+	@$(BIN)/interlock down
+
+status: $(READY)        ## what runs, what is live, what disagrees
+	@$(BIN)/interlock status
+
+test: $(READY)          ## everything that this machine can run
+	$(BIN)/pytest
+
+check: $(READY)         ## the gate before a commit
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "$(FAST)" -q
+
+bench: $(READY)         ## the numbers, printed as a table
+	$(BIN)/python -m benchmarks.swap
+
+lock: $(READY)          ## resolve the dependencies again
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev \
+		--no-header --no-annotate pyproject.toml -o requirements.lock
+
+# uv comes from the lock as well; it installs the rest many times faster than pip.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) must be 3.11 or newer; choose one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "python3 cannot make environments: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > .venv/uv.lock
+	@$(BIN)/pip install -q --require-hashes -r .venv/uv.lock
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
