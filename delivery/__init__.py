@@ -1,0 +1,13 @@
+"""
+Nouns and rules of a release. Imports the standard library, pydantic and numpy only.
+
+    records    what is written down: Manifest, Current, Journal, HistoryEntry
+    store      the only writer of the model repository
+    engine     what answers predictions, as this package sees it
+    registry   what knows versions and aliases, as this package sees it
+    gate       the rule that says no before anything changes
+    smoke      real inferences compared with the golden answers
+    release    the steps between the state before and the state after
+    recovery   the one way back
+    reconcile  make everything equal the decision
+"""

@@ -1,0 +1,10 @@
+"""UTC stamps as records write them. Stamps are information; nothing is ordered by them but training times."""
+
+from datetime import UTC, datetime
+
+FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+def utc_stamp(moment: datetime | None = None) -> str:
+    """Return *moment* (aware; default: now) as a stamp such as `20251231T025902Z`."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).strftime(FORMAT)

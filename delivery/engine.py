@@ -1,0 +1,156 @@
+"""
+What answers predictions, as this package sees it.
+
+An engine is one or several replicas. An adapter implements the verbs for one replica; asking all of them,
+and what it means when some do not answer, is decided here, once for every kind of engine.
+
+    rehearsal   load -> ready -> smoke -> drop      every replica must answer
+    after it    follow, observe                     an absent replica is noted, not raised
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from delivery.errors import DeliveryError, Unreachable
+from delivery.manifest import Manifest
+from delivery.records import Candidate, Current, EngineRef
+
+T = TypeVar("T")
+MOST_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a replica answers un-pinned requests of one alias with."""
+
+    version: int
+    sha256: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one replica says of itself: what it serves, and the candidate versions that it holds, by alias."""
+
+    serves: dict[str, Served] = field(default_factory=dict)
+    staged: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One replica after it was asked; *absent* says why there is no answer."""
+
+    engine: EngineRef
+    replica: str
+    seen: Seen | None = None
+    absent: str = ""
+
+    def follows(self, current: Current, alias: str) -> bool:
+        """Whether the replica serves exactly what *current* decides for *alias*."""
+        if self.seen is None:
+            return False
+        variant, served = current.variants.get(alias), self.seen.serves.get(alias)
+        if variant is None or not variant.follows(*self.engine.key):
+            return served is None
+        return served is not None and served == Served(variant.active_version, variant.sha256, current.epoch)
+
+
+class Replica(Protocol):
+    """
+    One address of an engine. Every verb has a timeout of its own.
+
+    Every verb raises Unreachable when nobody answers, Refused when a rule says no (a wrong token, another
+    model) and Broken when the answer is wrong.
+    """
+
+    @property
+    def address(self) -> str:
+        """Where the replica is, as a person reads it."""
+
+    def load(self, candidate: Candidate) -> None:
+        """Make this exact version answer pinned requests, exposed to nobody."""
+
+    def ready(self, candidate: Candidate) -> None:
+        """Raise NotReady unless the replica holds the candidate with its digest."""
+
+    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+        """Infer the golden rows, pinned, and compare; return what was measured. Raises SmokeFailed."""
+
+    def drop(self, model: str, alias: str) -> None:
+        """Forget the candidate of *alias*; fine if there is none."""
+
+    def follow(self, current: Current) -> Seen:
+        """Converge to the decision, never unloading what serves; idempotent."""
+
+    def observe(self, model: str) -> Seen:
+        """Say what is served now."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """All replicas of what answers predictions under one name."""
+
+    ref: EngineRef
+    replicas: Sequence[Replica]
+
+    def load(self, candidate: Candidate) -> None:
+        """Make the candidate answer pinned requests on every replica."""
+        self._all(lambda replica: replica.load(candidate))
+
+    def ready(self, candidate: Candidate) -> None:
+        """Raise NotReady unless every replica holds the candidate."""
+        self._all(lambda replica: replica.ready(candidate))
+
+    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+        """Compare golden answers on every replica; return what was measured."""
+        return "; ".join(self._all(lambda replica: f"{replica.address} {replica.smoke(candidate, manifest)}"))
+
+    def drop(self, model: str, alias: str) -> None:
+        """Forget the candidate of *alias* wherever that succeeds; what is left over, `reconcile` finds and drops."""
+
+        def drop(replica: Replica) -> None:
+            with suppress(DeliveryError):
+                replica.drop(model, alias)
+
+        self._all(drop)
+
+    def follow(self, current: Current) -> list[Sighting]:
+        """Converge to the decision wherever somebody answers. Raises Broken when any replica cannot."""
+        return self._present(lambda replica: replica.follow(current))
+
+    def observe(self, model: str) -> list[Sighting]:
+        """See what is served wherever somebody answers."""
+        return self._present(lambda replica: replica.observe(model))
+
+    def _all(self, ask: Callable[[Replica], T]) -> list[T]:
+        if len(self.replicas) == 1:
+            return [ask(self.replicas[0])]
+        with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+            return list(pool.map(ask, self.replicas))
+
+    def _present(self, ask: Callable[[Replica], Seen]) -> list[Sighting]:
+        def sight(replica: Replica) -> Sighting:
+            try:
+                return Sighting(self.ref, replica.address, ask(replica))
+            except Unreachable as error:
+                return Sighting(self.ref, replica.address, absent=str(error))
+
+        return self._all(sight)
+
+
+EngineFor = Callable[[EngineRef], Engine]
+"""Finds the engine that a record names; raises Refused when nobody knows how to reach it."""
+
+
+def absent(sightings: Iterable[Sighting]) -> list[Sighting]:
+    """Return the replicas that did not answer."""
+    return [sighting for sighting in sightings if sighting.seen is None]
+
+
+def without_any(sightings: Sequence[Sighting]) -> list[str]:
+    """Return the names of the engines of which not one replica answered."""
+    answered = {sighting.engine.key for sighting in sightings if sighting.seen}
+    return sorted({sighting.engine.name for sighting in sightings if sighting.engine.key not in answered})

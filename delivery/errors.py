@@ -1,0 +1,94 @@
+"""
+Every error of a delivery, and what to do about it.
+
+    DeliveryError
+    |- Refused                a rule said no; asking again changes nothing  -> stop
+    |  |- InvalidName         a name, alias or version that is not allowed
+    |  |- NotFound            what was asked for does not exist
+    |  |- Busy                another writer holds the model's lock
+    |  |- StaleEpoch          somebody decided since this release looked
+    |  |- DigestMismatch      bytes are not what the record says
+    |  |- DigestRefused       these bytes failed before and nobody forced them
+    |  |- InvalidTraining     data or parameters that cannot be trained on
+    |  |- ParityFailed        the ONNX does not say what scikit-learn says
+    |  |- OutOfTime           the release held the lock for as long as it may
+    |  `- Unwritable          the model repository cannot be written
+    |- Unreachable            nobody answered; the only error that is retried -> retry
+    `- Broken                 an answer arrived and it is wrong               -> roll back
+       |- NotReady            an engine does not have what it was told to load
+       |- SmokeFailed         golden rows came back with other answers
+       |- CorruptRecord       a record on disk does not parse or its checksum is off
+       `- RecoveryFailed      the way back failed; the journal stays open
+"""
+
+
+class DeliveryError(Exception):
+    """A delivery did not end as asked; the message names what serves now."""
+
+
+class Refused(DeliveryError):
+    """A rule said no; asking again changes nothing."""
+
+
+class InvalidName(Refused):
+    """A name, alias or version that is not allowed."""
+
+
+class NotFound(Refused):
+    """What was asked for does not exist."""
+
+
+class Busy(Refused):
+    """Another writer holds the model's lock."""
+
+
+class StaleEpoch(Refused):
+    """Somebody decided since this release looked."""
+
+
+class DigestMismatch(Refused):
+    """Bytes are not what the record says."""
+
+
+class DigestRefused(Refused):
+    """These bytes failed before and nobody forced them."""
+
+
+class InvalidTraining(Refused):
+    """Data or parameters that cannot be trained on."""
+
+
+class ParityFailed(Refused):
+    """The ONNX does not say what scikit-learn says."""
+
+
+class OutOfTime(Refused):
+    """The release held the lock for as long as it may."""
+
+
+class Unwritable(Refused):
+    """The model repository cannot be written."""
+
+
+class Unreachable(DeliveryError):
+    """Nobody answered; the only error that is retried."""
+
+
+class Broken(DeliveryError):
+    """An answer arrived and it is wrong."""
+
+
+class NotReady(Broken):
+    """An engine does not have what it was told to load."""
+
+
+class SmokeFailed(Broken):
+    """Golden rows came back with other answers."""
+
+
+class CorruptRecord(Broken):
+    """A record on disk does not parse or its checksum is off."""
+
+
+class RecoveryFailed(Broken):
+    """The way back failed; the journal stays open."""

@@ -1,0 +1,205 @@
+"""
+The one way back: finish or undo the open release.
+
+    before the commit                    drop the candidate; a claim that was never committed is void
+    after it, a wrong or no answer       commit the state before of that one alias, then follow
+    after it, no verdict (a crash)       forward if every replica that answers follows and passes the golden rows,
+                                         and every engine has one; else back
+
+Called by the release itself, by hooks, by the next release, by reconcile and by an operator; none of them has
+logic of its own. Idempotent: kill it anywhere and call it again. Whoever calls it holds the model's lock.
+"""
+
+from dataclasses import dataclass
+
+from delivery.alias import point_alias
+from delivery.clock import utc_stamp
+from delivery.engine import Engine, EngineFor, Sighting, without_any
+from delivery.errors import Broken, CorruptRecord, DeliveryError, RecoveryFailed, Unreachable
+from delivery.records import Current, HistoryEntry, Journal
+from delivery.registry import Registry
+from delivery.store import Writer
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What a recovery did, and the decision that holds now."""
+
+    how: str
+    current: Current
+
+
+def recover(
+    writer: Writer, engine_for: EngineFor, registry: Registry, cause: BaseException | None = None
+) -> Recovery | None:
+    """
+    Finish or undo the open release of the writer's model; return what was done, None if nothing was open.
+
+    Args:
+        writer: Held by the caller.
+        engine_for: Finds the engines that the journal names.
+        registry: Where the alias goes back to; its absence never stops a recovery.
+        cause: Why the release stopped, if anybody knows: Broken is a verdict on the candidate.
+
+    Raises:
+        RecoveryFailed: The journal stays open, so that the next responder tries again.
+    """
+    try:
+        return _recover(writer, engine_for, registry, cause)
+    except Exception as error:
+        msg = f"recovery of {writer.model} failed: {error}; the journal stays open, `interlock reconcile` tries again"
+        raise RecoveryFailed(msg) from error
+
+
+def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: BaseException | None) -> Recovery | None:
+    _rebuild_current(writer)
+    current = writer.store.current(writer.model)
+    writer.void_claims_above(current.epoch)
+    journal = _readable_journal(writer)
+    if journal is None:
+        return None
+    if current.same_decision(journal.before):
+        how = _undo_rehearsal(writer, engine_for, journal, cause)
+    elif current.release_id != journal.release_id:
+        how = "overtaken by a later decision"
+    else:
+        engines = [engine_for(ref) for ref in journal.engines]
+        reason = _why_back(engines, current, journal, cause)
+        how = _roll_back(writer, engines, journal, reason) if reason else _roll_forward(writer, journal)
+        how += _alias_behind(writer, registry, journal.candidate.alias)
+    writer.record(
+        "recovery", f"{journal.candidate.model} v{journal.candidate.version}: {how}{_because(cause)}", journal
+    )
+    writer.close_journal()
+    return Recovery(how, writer.store.current(writer.model))
+
+
+def _rebuild_current(writer: Writer) -> None:
+    """
+    Write a lost or unreadable current.json again from the newest claim.
+
+    A claim is made only after the proof, so the newest one is a proven decision even if its commit did not happen;
+    whether it may stay is then decided as after any crash.
+    """
+    try:
+        writer.store.current(writer.model)
+    except CorruptRecord as lost:
+        claims = (writer.store.entry(writer.model, epoch) for epoch in reversed(writer.store.epochs(writer.model)))
+        rebuilt = next((claim.after for claim in claims if claim), Current.nothing(writer.model))
+        writer.restore_current(rebuilt)
+        writer.record("rebuilt", f"{lost}; now epoch {rebuilt.epoch}")
+
+
+def _readable_journal(writer: Writer) -> Journal | None:
+    try:
+        return writer.store.journal(writer.model)
+    except CorruptRecord as error:
+        writer.record("corrupt journal", str(error))
+        writer.close_journal()
+        return None
+
+
+def _undo_rehearsal(writer: Writer, engine_for: EngineFor, journal: Journal, cause: BaseException | None) -> str:
+    for ref in journal.engines:
+        engine_for(ref).drop(writer.model, journal.candidate.alias)
+    if isinstance(cause, Broken) and not _is_live(journal.before, journal):
+        writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, str(cause))
+    _quarantine_if_refused(writer, journal)
+    return "rolled back before the commit, nothing was exposed"
+
+
+def _quarantine_if_refused(writer: Writer, journal: Journal) -> None:
+    """Move a refused version away, unless it ever was live: such a one the machine never moves."""
+    candidate = journal.candidate
+    refusal = writer.store.refusal(candidate.model, candidate.sha256)
+    if refusal and not _ever_live(writer, candidate.version):
+        writer.quarantine(candidate.version, refusal.reason)
+
+
+def _ever_live(writer: Writer, version: int) -> bool:
+    entries = (writer.store.entry(writer.model, epoch) for epoch in writer.store.epochs(writer.model))
+    return any(entry and entry.after.version_of(entry.alias) == version for entry in entries)
+
+
+def _is_live(current: Current, journal: Journal) -> bool:
+    return journal.candidate.sha256 in {variant.sha256 for variant in current.variants.values()}
+
+
+def _why_back(engines: list[Engine], current: Current, journal: Journal, cause: BaseException | None) -> str:
+    """Return why the committed release must be undone; empty if it may stay."""
+    if not current.same_decision(journal.after):
+        return "an earlier recovery decided so"
+    if isinstance(cause, Broken | Unreachable):
+        return str(cause)
+    try:
+        sightings = [sighting for engine in engines for sighting in _proven(engine, current, journal)]
+    except DeliveryError as error:
+        return str(error)
+    silent = without_any(sightings)
+    return f"no replica of {', '.join(silent)} answers" if silent else ""
+
+
+def _proven(engine: Engine, current: Current, journal: Journal) -> list[Sighting]:
+    """Let the engine follow (it compares golden answers before it flips) and see that each answering replica did."""
+    sightings = engine.follow(current)
+    alias = journal.candidate.alias
+    for sighting in sightings:
+        if sighting.seen and not sighting.follows(current, alias):
+            msg = f"{sighting.replica} does not serve {current.describe(alias)}"
+            raise Broken(msg)
+    return sightings
+
+
+def _roll_forward(writer: Writer, journal: Journal) -> str:
+    entry = writer.store.entry(writer.model, journal.after.epoch)
+    if entry and entry.outcome == "open":
+        writer.account(entry.model_copy(update={"outcome": "completed by recovery"}))
+    return "rolled forward, every engine serves it"
+
+
+def _roll_back(writer: Writer, engines: list[Engine], journal: Journal, reason: str) -> str:
+    if not _is_live(journal.before, journal):
+        writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, reason)
+    current = _commit_state_before(writer, journal, reason)
+    for engine in engines:
+        engine.follow(current)
+    return f"rolled back after the commit: {reason}"
+
+
+def _alias_behind(writer: Writer, registry: Registry, alias: str) -> str:
+    """Point the alias at what is decided; a registry that is away or says no never stops a recovery."""
+    try:
+        point_alias(writer, registry, writer.store.current(writer.model), alias)
+    except DeliveryError as error:
+        return f"; alias {alias} pending ({error})"
+    return ""
+
+
+def _commit_state_before(writer: Writer, journal: Journal, reason: str) -> Current:
+    now = writer.store.current(writer.model)
+    if not now.same_decision(journal.after):
+        return now
+    alias = journal.candidate.alias
+    epoch = writer.store.next_epoch(writer.model)
+    after = now.having(alias, journal.before.variants.get(alias), epoch=epoch, release_id=journal.release_id)
+    entry = HistoryEntry(
+        epoch=after.epoch,
+        release_id=journal.release_id,
+        kind="rollback",
+        run=journal.run,
+        at_utc=utc_stamp(),
+        why=f"undoes epoch {journal.after.epoch}: {reason}",
+        alias=journal.candidate.alias,
+        outcome="completed",
+        before=now,
+        after=after,
+    )
+    undone = writer.store.entry(writer.model, journal.after.epoch)
+    committed = writer.commit(now, entry)
+    if undone:
+        writer.account(undone.model_copy(update={"outcome": f"undone by epoch {after.epoch}: {reason}"}))
+    return committed
+
+
+def _because(cause: BaseException | None) -> str:
+    return f" | {type(cause).__name__}: {cause}" if cause else ""

@@ -1,0 +1,20 @@
+"""
+The model repository on disk, and its only writer.
+
+    <root>/models/<model>/<version>/       model.onnx manifest.json: what engines read
+    <root>/releases/<model>/               what they must not see
+        current.json                       the decision
+        lock                               flock; names its holder
+        journal.json                       the open release
+        history/000042.json                one file per decision; 000043.void.json was claimed and never committed
+        events/                            what was not a decision
+        refused/<sha256>.json              digests not to be released again
+        registry.json                      what we last wrote to each alias
+        failed/13-20251231T025902Z-<id>/   quarantined versions
+        .staging/                          written here, fsynced, renamed into place
+"""
+
+from delivery.store.reader import Store
+from delivery.store.writer import Writer
+
+__all__ = ["Store", "Writer"]

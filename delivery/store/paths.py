@@ -1,0 +1,92 @@
+"""Where things are in the model repository. A path is built here or nowhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from delivery.names import model_name, version_number
+
+ONNX = "model.onnx"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ModelPaths:
+    """
+    The folders and files of one model.
+
+    Raises:
+        InvalidName: The model's name is not safe in a path.
+    """
+
+    root: Path
+    model: str
+
+    def __post_init__(self) -> None:
+        model_name(self.model)
+
+    @property
+    def versions(self) -> Path:
+        return self.root / "models" / self.model
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases" / self.model
+
+    @property
+    def current(self) -> Path:
+        return self.releases / "current.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.releases / "lock"
+
+    @property
+    def journal(self) -> Path:
+        return self.releases / "journal.json"
+
+    @property
+    def history(self) -> Path:
+        return self.releases / "history"
+
+    @property
+    def events(self) -> Path:
+        return self.releases / "events"
+
+    @property
+    def refused(self) -> Path:
+        return self.releases / "refused"
+
+    @property
+    def registry(self) -> Path:
+        return self.releases / "registry.json"
+
+    @property
+    def failed(self) -> Path:
+        return self.releases / "failed"
+
+    @property
+    def staging(self) -> Path:
+        return self.releases / ".staging"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder that a writer needs."""
+        return self.versions, self.history, self.events, self.refused, self.failed, self.staging
+
+    def version(self, version: int) -> Path:
+        return self.versions / str(version_number(version))
+
+    def onnx(self, version: int) -> Path:
+        return self.version(version) / ONNX
+
+    def manifest(self, version: int) -> Path:
+        return self.version(version) / MANIFEST
+
+    def entry(self, epoch: int) -> Path:
+        return self.history / f"{epoch:06d}.json"
+
+    def void(self, epoch: int) -> Path:
+        return self.history / f"{epoch:06d}.void.json"
+
+    def refusal(self, sha256: str) -> Path:
+        return self.refused / f"{sha256}.json"
