@@ -1,0 +1,128 @@
+"""From a learner and its parameters to a trained model with its proof."""
+
+import numpy as np
+import onnx
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from delivery.errors import InvalidTraining, NotFound, ParityFailed
+from delivery.smoke import compare
+from learners.catalogue import find, names, parameters
+from learners.conversion import OnnxClassifier
+from learners.iris import Iris
+from learners.learner import Dataset, ParityBounds
+from learners.training import check_data, train
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return train("iris", Iris(), Iris.Params())
+
+
+def test_iris_is_good_enough_for_its_gate(iris):
+    assert iris.metrics["accuracy"] > 0.9
+    assert iris.confusion.sum() == len(iris.held_out.labels)
+
+
+def test_the_onnx_takes_one_float_tensor_and_gives_label_and_probabilities(iris):
+    model = onnx.load_from_string(iris.onnx)
+
+    assert [node.name for node in model.graph.input] == ["input"]
+    assert [node.name for node in model.graph.output] == ["label", "probabilities"]
+    opsets = {opset.domain: opset.version for opset in model.opset_import}
+    assert opsets[""] == 17
+    assert opsets["ai.onnx.ml"] <= 3
+
+
+def test_the_golden_rows_are_what_these_bytes_answer(iris):
+    manifest = iris.manifest("run-1")
+    labels, probabilities = OnnxClassifier(iris.onnx).predict(np.asarray(manifest.golden.rows, dtype=np.float32))
+
+    assert len(manifest.golden.rows) == 32
+    assert compare(manifest.golden, labels, probabilities) == pytest.approx(0, abs=1e-6)
+    assert manifest.sha256 == iris.sha256
+    assert manifest.class_names == ["setosa", "versicolor", "virginica"]
+
+
+def test_the_same_parameters_give_the_same_bytes_and_others_give_others(iris):
+    assert train("iris", Iris(), Iris.Params()).sha256 == iris.sha256
+    assert train("iris", Iris(), Iris.Params(C=10)).sha256 != iris.sha256
+
+
+def test_an_unknown_learner_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(NotFound, match=r"no learner 'irris'; there are .*iris"):
+        find("irris")
+    assert "iris" in names()
+
+
+@pytest.mark.parametrize("part", ["training", "learner", "os", "../iris", ""])
+def test_a_part_of_the_package_is_no_learner(part):
+    with pytest.raises(NotFound):
+        find(part)
+
+
+@pytest.mark.parametrize(
+    ("params", "named"),
+    [
+        ({"C": 0}, "C:"),
+        ({"C": "x"}, "C:"),
+        ({"max_iter": 0}, "max_iter:"),
+        ({"c": 1}, "c:"),
+        ({"C": float("nan")}, "C:"),
+    ],
+)
+def test_a_parameter_out_of_range_or_unknown_is_refused_by_name(params, named):
+    with pytest.raises(InvalidTraining, match=named):
+        parameters(Iris(), params)
+
+
+def data(**change) -> Dataset:
+    plain = Iris().data()
+    return Dataset(
+        **{"rows": plain.rows, "labels": plain.labels, "columns": plain.columns, "class_names": plain.class_names}
+        | change
+    )
+
+
+def test_a_missing_value_is_refused_and_its_column_named():
+    rows = Iris().data().rows.copy()
+    rows[3, 1] = np.nan
+
+    with pytest.raises(InvalidTraining, match="'sepal_width': 1"):
+        check_data(data(rows=rows))
+
+
+def test_doubles_are_refused():
+    with pytest.raises(InvalidTraining, match="float64"):
+        check_data(data(rows=Iris().data().rows.astype(np.float64)))
+
+
+def test_a_class_without_rows_is_refused_by_name():
+    with pytest.raises(InvalidTraining, match="unicorn"):
+        check_data(data(class_names=["setosa", "versicolor", "virginica", "unicorn"]))
+
+
+def test_an_onnx_that_says_something_else_is_refused_and_the_worst_row_named(monkeypatch):
+    """The first answers of the ONNX are another model's."""
+    other = train("iris", Iris(), Iris.Params(C=0.01)).onnx
+    monkeypatch.setattr("learners.training.convert", lambda _fitted, features: other)
+
+    with pytest.raises(ParityFailed, match="worst is held-out row"):
+        train("iris", Iris(), Iris.Params(C=100))
+
+
+class Forest(Iris):
+    """Bounds of its own, and types that MLflow's flavour must be told."""
+
+    parity = ParityBounds(labels=1.0, probabilities=1.0, tolerance=1e-3)
+    skops_trusted_types = ["sklearn.tree._tree.Tree"]  # noqa: RUF012
+
+    def pipeline(self, params):
+        return RandomForestClassifier(20, random_state=0)
+
+
+def test_a_learner_sets_its_own_bounds_and_trusted_types():
+    trained = train("forest", Forest(), Forest.Params())
+
+    assert trained.skops_trusted_types == ["sklearn.tree._tree.Tree"]
+    assert trained.metrics["parity_close_probabilities"] == 1.0
