@@ -1,0 +1,11 @@
+"""
+The prediction API. Follows the decision; runs without Prefect and without MLflow.
+
+    model       one version in memory: session, manifest, golden self-test
+    variants    what is live, warm and staged for each alias; swapped as one immutable value
+    follower    reads current.json every 200 ms and on reload
+    body        what clients may send
+    problem     what they get when they send something else
+    routes      predict, info, control
+    app         puts these together
+"""

@@ -1,0 +1,49 @@
+"""Put the serving app together: settings in, FastAPI app out."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from delivery.errors import DeliveryError
+from delivery.store import Store
+from serving import problem
+from serving.follower import Follower
+from serving.metrics import CountRequests, Metrics
+from serving.routes import control, info, predict
+from serving.settings import Settings
+from serving.variants import Variants
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def _following(app: FastAPI) -> AsyncIterator[None]:
+    """Follow the decision before the first request, and then by itself."""
+    try:
+        await asyncio.to_thread(app.state.follower.follow_now)
+    except DeliveryError as error:
+        log.error("starting with what can be served: %s", error)
+    watching = asyncio.create_task(app.state.follower.run())
+    yield
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the app that serves `settings.model` as the engine `settings.name`."""
+    app = FastAPI(title="Interlock serving", description="Predictions by proven versions only.", lifespan=_following)
+    variants = Variants(Store(settings.repository), settings.model, settings.name, settings.self_test_timeout_s)
+    metrics = Metrics(variants)
+    app.state.settings = settings
+    app.state.variants = variants
+    app.state.follower = Follower(variants)
+    app.state.metrics = metrics
+    app.add_middleware(CountRequests, metrics=metrics)
+    problem.install(app)
+    for routes in (info, predict, control):
+        app.include_router(routes.router)
+    return app

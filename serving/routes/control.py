@@ -1,0 +1,81 @@
+"""What the deployer asks for: stage a candidate, drop it, follow the decision now. Needs the x-token."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from delivery.errors import Broken, DeliveryError, InvalidName, NotFound
+from delivery.names import ModelName, Sha256, Version, alias_name
+from serving.auth import needs_token
+from serving.problem import Problem
+from serving.variants import Variants
+
+router = APIRouter(tags=["control"], dependencies=[Depends(needs_token)])
+T = TypeVar("T")
+
+
+class Staging(BaseModel):
+    """Which version to load beside the live one; *model* and *sha256* are checked when they are given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[Version, Field(strict=True)]
+    model: ModelName | None = None
+    sha256: Sha256 | None = None
+
+
+@router.post("/variant/{alias}/stage", summary="Load a version beside the live one, exposed to nobody")
+async def stage(request: Request, alias: str, staging: Staging) -> dict[str, Any]:
+    """Load the version, let it answer its golden rows, and let `x-version` reach it."""
+    variants: Variants = request.app.state.variants
+    if staging.model not in (None, variants.model):
+        raise Problem(409, "other_model", f"this app serves {variants.model}")
+    staged = await _answered(lambda: variants.stage(alias, staging.version, staging.sha256))
+    return {"status": "success", "variant": alias, "version": staged.version, "sha256": staged.manifest.sha256}
+
+
+@router.delete("/variant/{alias}/stage", summary="Forget the staged version")
+async def drop(request: Request, alias: str) -> dict[str, Any]:
+    """Forget the staged version; fine if there is none."""
+    variants: Variants = request.app.state.variants
+    await _answered(lambda: variants.drop(alias_name(alias)))
+    return {"status": "success", "variant": alias}
+
+
+@router.post("/variant/{alias}/reload", summary="Follow the decision now, and say what is live for an alias")
+async def reload_variant(request: Request, alias: str) -> dict[str, Any]:
+    """Follow current.json; a failure is an error status and what was live goes on."""
+    await _answered(lambda: alias_name(alias))
+    await _answered(request.app.state.follower.follow_now)
+    live = request.app.state.variants[alias].live
+    if live is None:
+        raise Problem(404, "no_such_alias", "nothing is decided for this alias on this app")
+    info = {"run_id": live.model.manifest.run_id, "sha256": live.model.manifest.sha256}
+    return {"status": "success", "variant": alias, "version": live.model.version, "epoch": live.epoch, **info}
+
+
+@router.post("/reload", summary="Follow the decision now")
+async def reload(request: Request) -> dict[str, Any]:
+    """Follow current.json for every alias; a failure is an error status and what was live goes on."""
+    current = await _answered(request.app.state.follower.follow_now)
+    variants: Variants = request.app.state.variants
+    live = {alias: variants[alias].live for alias in variants.aliases()}
+    versions = {alias: slot.model.version for alias, slot in live.items() if slot}
+    return {"status": "success", "epoch": current.epoch, "versions": versions}
+
+
+async def _answered(act: Callable[[], T]) -> T:
+    """Do it off the event loop; answer what went wrong by its kind."""
+    try:
+        return await asyncio.to_thread(act)
+    except InvalidName as error:
+        raise Problem(404, "no_such_alias", str(error)) from error
+    except NotFound as error:
+        raise Problem(404, "not_found", str(error)) from error
+    except Broken as error:
+        raise Problem(422, "broken", str(error)) from error
+    except DeliveryError as error:
+        raise Problem(409, "refused", str(error)) from error

@@ -1,0 +1,101 @@
+"""What is served: for load balancers, for persons, and for the deployer that looks whether the app follows."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+
+from serving.model import LoadedModel
+from serving.problem import Problem
+from serving.routes.predict import chosen
+from serving.variants import Variants
+
+router = APIRouter(tags=["info"])
+
+
+@router.get("/", summary="Alive")
+@router.get("/healthz", summary="Alive")
+async def healthz() -> dict[str, str]:
+    """Answer as long as the process runs."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", summary="Ready: every decided version is loaded with its digest")
+async def readyz(request: Request) -> dict[str, Any]:
+    """Answer 200 only if every version that the decision names for this app is loaded; else 503 and the reasons."""
+    variants: Variants = request.app.state.variants
+    if variants.failures:
+        raise Problem(503, "not_ready", "; ".join(f"{a}: {why}" for a, why in variants.failures.items()), 1)
+    live = {alias: variants[alias].live for alias in variants.aliases()}
+    versions = {alias: slot.model.version for alias, slot in live.items() if slot}
+    if not versions:
+        raise Problem(503, "no_model", "no model is live yet", 1)
+    return {"status": "ready", "epoch": variants.epoch, "versions": versions}
+
+
+@router.get("/model-info", summary="What is live for the default alias")
+async def model_info(request: Request, x_version: Annotated[str | None, Header()] = None) -> dict[str, Any]:
+    """Say which version is live, or describe the one that `x-version` pins."""
+    return _info(request.app.state.variants, request.app.state.settings.alias, x_version)
+
+
+@router.get("/variant/{alias}/model-info", summary="What is live for an alias")
+async def variant_info(
+    request: Request, alias: str, x_version: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Say which version is live, or describe the one that `x-version` pins."""
+    return _info(request.app.state.variants, alias, x_version)
+
+
+@router.get("/variants", summary="Everything in memory")
+async def all_variants(request: Request) -> dict[str, Any]:
+    """Say for every alias what is live and what is staged."""
+    variants: Variants = request.app.state.variants
+    staged = {alias: variants[alias].staged for alias in variants.aliases()}
+    return {
+        "model_name": variants.model,
+        "engine": variants.name,
+        "epoch": variants.epoch,
+        "live": {alias: _info(variants, alias, None) for alias in variants.aliases() if variants[alias].live},
+        "staged": {alias: model.version for alias, model in staged.items() if model},
+    }
+
+
+@router.get("/metadata", summary="How the live version was trained")
+async def metadata(request: Request) -> dict[str, Any]:
+    """Say with which parameters and metrics the live version of the default alias was trained, and what it takes."""
+    model = chosen(request.app.state.variants, request.app.state.settings.alias, None)
+    manifest = model.manifest
+    return {
+        "model_name": model.model,
+        "model_version": model.version,
+        "params": manifest.params,
+        "metrics": manifest.metrics,
+        "creation_time": manifest.trained_at_utc,
+        "columns": [column.model_dump() for column in manifest.columns],
+        "class_names": manifest.class_names,
+    }
+
+
+@router.get("/metrics", summary="Prometheus")
+async def metrics(request: Request) -> Response:
+    """Counters and latencies in Prometheus' text format."""
+    return Response(request.app.state.metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+def _info(variants: Variants, alias: str, x_version: str | None) -> dict[str, Any]:
+    model: LoadedModel = chosen(variants, alias, x_version)
+    live = variants[alias].live
+    exposed = live if live and live.model is model else None
+    return {
+        "model_name": model.model,
+        "alias": alias,
+        "version": model.version,
+        "run_id": model.manifest.run_id,
+        "model_uri": f"models:/{model.model}/{model.version}",
+        "sha256": model.manifest.sha256,
+        "live": exposed is not None,
+        "epoch": exposed.epoch if exposed else None,
+        "trained_at_utc": model.manifest.trained_at_utc,
+        "loaded_at_utc": model.loaded_at_utc,
+        "live_since_utc": exposed.since_utc if exposed else None,
+    }

@@ -1,0 +1,158 @@
+"""Predictions: un-pinned by the live version, or pinned by `x-version` to any version in memory."""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+from uuid import uuid4
+
+import numpy as np
+import onnxruntime
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Request, Response
+
+from delivery.errors import InvalidName
+from delivery.manifest import Rows
+from delivery.names import version_number
+from serving.auth import predict_may_need_token
+from serving.body import Question, matrix, question, read_json
+from serving.model import Answers, LoadedModel
+from serving.problem import Problem
+from serving.settings import Settings
+from serving.variants import Slots, Variants
+
+router = APIRouter(tags=["predict"], dependencies=[Depends(predict_may_need_token)])
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+                        {
+                            "type": "object",
+                            "required": ["rows"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "rows": {"type": "array", "minItems": 1},
+                                "ids": {"type": "array"},
+                                "probabilities": {"type": "boolean"},
+                            },
+                        },
+                    ]
+                },
+                "example": [[5.1, 3.5, 1.4, 0.2]],
+            }
+        },
+    }
+}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answered request: what a client gets, and what a log of predictions needs."""
+
+    request_id: str
+    alias: str
+    model: LoadedModel
+    question: Question
+    rows: Rows
+    answers: Answers
+    elapsed_ms: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the client gets."""
+        content: dict[str, Any] = {
+            "prediction": self.answers.labels.tolist(),
+            "confidence": self.answers.confidence().tolist(),
+            "model": self.model.model,
+            "alias": self.alias,
+            "version": self.model.version,
+            "request_id": self.request_id,
+        }
+        if self.question.ids is not None:
+            content["ids"] = self.question.ids
+        if self.question.probabilities:
+            content["probabilities"] = self.answers.probabilities.tolist()
+        return content
+
+
+@router.post("/predict", openapi_extra=BODY, summary="Predict by the version that is live for the default alias")
+async def predict(
+    request: Request, response: Response, x_version: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Rows in, labels and confidences out; the answer names the version that computed it."""
+    return await _predict(request, response, request.app.state.settings.alias, x_version)
+
+
+@router.post("/variant/{alias}/predict", openapi_extra=BODY, summary="Predict by the version that is live for an alias")
+async def predict_variant(
+    request: Request, response: Response, alias: str, x_version: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Rows in, labels and confidences out; the answer names the version that computed it."""
+    return await _predict(request, response, alias, x_version)
+
+
+async def _predict(request: Request, response: Response, alias: str, x_version: str | None) -> dict[str, Any]:
+    started = time.perf_counter()
+    settings: Settings = request.app.state.settings
+    asked = question(await read_json(request, settings.max_body_bytes), settings.max_rows)
+    model = chosen(request.app.state.variants, alias, x_version)
+    rows = matrix(asked, model.manifest)
+    answers = await _compute(model, rows, settings.predict_timeout_s)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    prediction = Prediction(_request_id(request), alias, model, asked, rows, answers, elapsed_ms)
+    request.app.state.metrics.predicted(alias, model.version, len(rows), elapsed_ms / 1000)
+    response.headers["x-request-id"] = prediction.request_id
+    return prediction.as_json()
+
+
+def chosen(variants: Variants, alias: str, x_version: str | None) -> LoadedModel:
+    """
+    Return the version that answers: the live one, or the one that *x_version* pins.
+
+    Raises:
+        Problem: 404 for an alias or a version that is not in memory, 422 for no version number, 503 for no model yet.
+    """
+    slots: Slots = variants[alias]
+    if x_version is not None:
+        model = slots.pinned(_version(x_version))
+        if model is None:
+            raise Problem(404, "no_such_version", "that version is not in memory for this alias")
+        return model
+    if slots.live:
+        return slots.live.model
+    if variants.decided - {alias} and alias not in variants.decided:
+        raise Problem(404, "no_such_alias", f"there are {', '.join(sorted(variants.decided))}")
+    raise Problem(503, "no_model", "no model is live yet", retry_after_s=1)
+
+
+def _version(text: str) -> int:
+    try:
+        return version_number(text)
+    except InvalidName as error:
+        raise Problem(422, "invalid", "x-version must be a version number") from error
+
+
+async def _compute(model: LoadedModel, rows: Rows, timeout_s: float) -> Answers:
+    options = onnxruntime.RunOptions()
+    try:
+        async with asyncio.timeout(timeout_s):
+            answers = await to_thread.run_sync(partial(model.predict, rows, options), abandon_on_cancel=True)
+    except TimeoutError as error:
+        options.terminate = True
+        raise Problem(503, "too_slow", f"the model gave no answer within {timeout_s:g} s", retry_after_s=1) from error
+    except Exception as error:  # onnxruntime raises eleven classes without a common base
+        raise Problem(503, "model_failed", "the model could not compute an answer", retry_after_s=1) from error
+    if not np.isfinite(answers.probabilities).all():
+        raise Problem(503, "model_failed", "the model's answer is not finite", retry_after_s=1)
+    return answers
+
+
+def _request_id(request: Request) -> str:
+    sent = request.headers.get("x-request-id", "")
+    return sent if REQUEST_ID.fullmatch(sent) else uuid4().hex

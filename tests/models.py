@@ -1,0 +1,76 @@
+"""Real small models on disk, and a real serving app on a real socket."""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import uvicorn
+from fakes import RUN
+
+from delivery.manifest import Manifest
+from delivery.records import Candidate
+from delivery.store import Store
+from learners.iris import Iris
+from learners.training import Trained, train
+from serving.app import create_app
+from serving.settings import Settings
+
+TOKEN = "t" * 32
+ROW = [5.1, 3.5, 1.4, 0.2]
+
+
+@cache
+def iris(c: float = 1.0) -> Trained:
+    """Iris with another C is another model."""
+    return train("iris", Iris(), Iris.Params(C=c))
+
+
+def wrong(trained: Trained) -> Trained:
+    """A model whose golden rows were answered otherwise in training."""
+    golden = trained.golden.model_copy(update={"labels": [2 - label for label in trained.golden.labels]})
+    return dataclasses.replace(trained, golden=golden)
+
+
+def put(store: Store, version: int, trained: Trained, alias: str = "A") -> Candidate:
+    """Put a version into the repository, as a release materializes it."""
+    candidate = Candidate(
+        model="best_model",
+        alias=alias,
+        version=version,
+        run_id=f"run-{version}",
+        sha256=sha256(trained.onnx).hexdigest(),
+    )
+    manifest: Manifest = trained.manifest(candidate.run_id)
+    made = {"model.onnx": trained.onnx, "manifest.json": manifest.model_dump_json().encode()}
+    with store.writer("best_model", RUN) as writer:
+        writer.materialize(candidate, lambda name, path: path.write_bytes(made[name]) and None)
+    return candidate
+
+
+def settings_of(store: Store, **change: object) -> Settings:
+    return Settings(name="dev", repository=store.root, tokens=TOKEN, **change)  # type: ignore[arg-type]
+
+
+@contextmanager
+def served(store: Store, port: int = 0, **change: object) -> Iterator[str]:
+    """Serve a repository from a thread; yield the base URL."""
+    config = uvicorn.Config(create_app(settings_of(store, **change)), port=port, log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline, "the serving app did not start"
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+
+
+def onnx_path(store: Store, version: int) -> Path:
+    return store.paths("best_model").onnx(version)
