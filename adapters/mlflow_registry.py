@@ -1,0 +1,188 @@
+"""
+Versions, aliases and artifacts by MLflow's REST API 2.0 (`import mlflow` costs seconds and a release must not wait).
+
+READY says nothing in MLflow: a version counts when its files are there and carry the digest of its tag.
+No call is retried here: a retried creating POST makes several versions.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from pydantic import BaseModel
+
+from adapters.http import HttpClient
+from delivery.errors import NotFound, Refused
+from delivery.names import alias_name, model_name, version_number
+from delivery.records import Candidate
+
+API = "/api/2.0/mlflow"
+FILES = "/api/2.0/mlflow-artifacts/artifacts"
+PROXIED = "mlflow-artifacts"
+ARTIFACTS = {"model.onnx": "onnx/model.onnx", "manifest.json": "manifest.json"}
+"""Where a training run keeps what a release needs."""
+
+
+class _Tag(BaseModel):
+    key: str
+    value: str = ""
+
+
+class _Version(BaseModel):
+    name: str
+    version: int
+    run_id: str = ""
+    tags: list[_Tag] = []
+
+    @property
+    def tag(self) -> dict[str, str]:
+        return {tag.key: tag.value for tag in self.tags}
+
+
+class _VersionAnswer(BaseModel):
+    model_version: _Version
+
+
+class _Versions(BaseModel):
+    model_versions: list[_Version] = []
+
+
+class _RunInfo(BaseModel):
+    artifact_uri: str
+
+
+class _Run(BaseModel):
+    info: _RunInfo
+
+
+class _RunAnswer(BaseModel):
+    run: _Run
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What is to be registered: a training run and what is known of it."""
+
+    model: str
+    run_id: str
+    source: str
+    model_id: str | None
+    tags: dict[str, str]
+
+
+class MlflowRegistry:
+    """
+    MLflow's model registry at *url*; implements `delivery.registry.Registry`.
+
+    Every method raises Unreachable when nobody answers, and Refused when MLflow says no.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 5.0, auth: tuple[str, str] | None = None) -> None:
+        """Take the tracking server's URL, and user and password if it asks for them."""
+        self.url = url
+        self._http = HttpClient(url, timeout_s, auth=auth)
+
+    def register(self, registration: Registration) -> int:
+        """Return the version of the training run, made if there is none; one run is one version, also on a retry."""
+        model_name(registration.model)
+        found = self._version_of_run(registration)
+        if found:
+            return found
+        self._ensure_model(registration.model)
+        try:
+            return self._create_version(registration)
+        except Exception:
+            if found := self._version_of_run(registration):  # the answer was lost, the work was not
+                return found
+            raise
+
+    def candidate(self, model: str, alias: str, version: int) -> Candidate:
+        """
+        Return the version as a candidate for the alias.
+
+        Raises:
+            NotFound: MLflow has no such version.
+            Refused: It carries no digest, so nobody knows what was trained.
+        """
+        params = {"name": model_name(model), "version": str(version_number(version))}
+        found = self._http.ask("GET", f"{API}/model-versions/get", _VersionAnswer, params=params).model_version
+        sha256 = found.tag.get("sha256")
+        if not sha256 or not found.run_id:
+            msg = f"{model} v{version} carries no sha256 tag or no run: it was not registered by Interlock's training"
+            raise Refused(msg)
+        return Candidate(model=model, alias=alias, version=version, run_id=found.run_id, sha256=sha256)
+
+    def alias(self, model: str, alias: str) -> int | None:
+        """Return the version that the alias names, or None if there is no such alias or model."""
+        params = {"name": model_name(model), "alias": alias_name(alias)}
+        try:
+            answer = self._http.ask("GET", f"{API}/registered-models/alias", _VersionAnswer, params=params)
+        except NotFound:
+            return None
+        except Refused as error:
+            if "alias" in str(error) and "not found" in str(error):  # MLflow answers 400, not 404
+                return None
+            raise
+        return answer.model_version.version
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        """Point the alias at the version, over whatever it named: one transaction in MLflow."""
+        body = {"name": model_name(model), "alias": alias_name(alias), "version": str(version_number(version))}
+        self._http.call("POST", f"{API}/registered-models/alias", json=body)
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        """Remove the alias; fine if it is not there."""
+        params = {"name": model_name(model), "alias": alias_name(alias)}
+        self._http.call("DELETE", f"{API}/registered-models/alias", params=params)
+
+    def tag(self, model: str, version: int, key: str, value: str) -> None:
+        """Set a tag of a version."""
+        body = {"name": model_name(model), "version": str(version_number(version)), "key": key, "value": value}
+        self._http.call("POST", f"{API}/model-versions/set-tag", json=body)
+
+    def fetch(self, candidate: Candidate, artifact: str, target: Path) -> None:
+        """
+        Copy `model.onnx` or `manifest.json` of the candidate's training run to the file *target*.
+
+        Raises:
+            NotFound: The run or the artifact is not there.
+            Refused: MLflow does not proxy its artifacts.
+        """
+        run = self._http.ask("GET", f"{API}/runs/get", _RunAnswer, params={"run_id": candidate.run_id}).run
+        root = urlsplit(run.info.artifact_uri)
+        if root.scheme != PROXIED:
+            msg = f"run {candidate.run_id} keeps its artifacts at {root.scheme}: start MLflow with --serve-artifacts"
+            raise Refused(msg)
+        path = quote(f"{root.path.strip('/')}/{ARTIFACTS[artifact]}")
+        target.write_bytes(self._http.call("GET", f"{FILES}/{path}").content)
+
+    def _version_of_run(self, registration: Registration) -> int | None:
+        query: dict[str, Any] = {
+            "filter": f"name='{registration.model}' and run_id='{registration.run_id}'",
+            "order_by": ["version_number ASC"],
+            "max_results": 1,
+        }
+        found = self._http.ask("GET", f"{API}/model-versions/search", _Versions, params=query).model_versions
+        return found[0].version if found else None
+
+    def _ensure_model(self, model: str) -> None:
+        try:
+            self._http.call("GET", f"{API}/registered-models/get", params={"name": model})
+        except NotFound:
+            try:
+                self._http.call("POST", f"{API}/registered-models/create", json={"name": model})
+            except Refused as error:
+                if "exists" not in str(error):  # another run was first
+                    raise
+
+    def _create_version(self, registration: Registration) -> int:
+        body = {
+            "name": registration.model,
+            "source": registration.source,
+            "run_id": registration.run_id,
+            "model_id": registration.model_id,
+            "tags": [{"key": key, "value": value} for key, value in registration.tags.items()],
+        }
+        made = self._http.ask("POST", f"{API}/model-versions/create", _VersionAnswer, json=body)
+        return made.model_version.version

@@ -1,0 +1,130 @@
+"""Replicas of the serving app as an engine: stage, pinned predictions, reload. See `serving/routes`."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from adapters.http import HttpClient
+from delivery.engine import Engine, Seen, Served
+from delivery.errors import NotReady, Refused
+from delivery.manifest import Manifest
+from delivery.records import Candidate, Current, EngineRef
+from delivery.smoke import check_latency, compare
+
+KIND = "serving-api"
+LATENCY_PROBES = 5
+
+
+class _Info(BaseModel):
+    version: int
+    sha256: str
+    epoch: int | None
+
+
+class _Variants(BaseModel):
+    model_name: str
+    engine: str
+    live: dict[str, _Info]
+    staged: dict[str, int]
+
+
+class _Pinned(BaseModel):
+    version: int
+    prediction: list[int]
+    probabilities: list[list[float]]
+
+
+class _Status(BaseModel):
+    status: str
+
+
+@dataclass(frozen=True)
+class ServingReplica:
+    """
+    One address of the serving app.
+
+    Args:
+        name: The name that the app must be enrolled under.
+        latency_budget_ms: Most milliseconds that the median single-row prediction may take.
+    """
+
+    client: HttpClient
+    name: str
+    latency_budget_ms: float
+
+    @property
+    def address(self) -> str:
+        """The base URL."""
+        return self.client.base_url
+
+    def load(self, candidate: Candidate) -> None:
+        """Stage the candidate; the app lets it answer its golden rows before it says yes."""
+        self._seen(candidate.model)
+        body = {"version": candidate.version, "model": candidate.model, "sha256": candidate.sha256}
+        self.client.ask("POST", f"/variant/{candidate.alias}/stage", _Status, json=body)
+
+    def ready(self, candidate: Candidate) -> None:
+        """Ask the pinned model-info whether its digest is the candidate's."""
+        info = self.client.ask("GET", f"/variant/{candidate.alias}/model-info", _Info, headers=_pin(candidate))
+        if (info.version, info.sha256) != (candidate.version, candidate.sha256):
+            expected = f"v{candidate.version} {candidate.sha256[:12]}"
+            msg = f"{self.address} holds v{info.version} {info.sha256[:12]}, expected {expected}"
+            raise NotReady(msg)
+
+    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+        """Ask pinned predictions for the golden rows, all at once and some alone."""
+        answer, _ = self._infer(candidate, manifest.golden.rows)
+        worst = compare(manifest.golden, answer.prediction, answer.probabilities)
+        probes = (manifest.golden.rows * LATENCY_PROBES)[:LATENCY_PROBES]
+        latency = check_latency([self._infer(candidate, [row])[1] for row in probes], self.latency_budget_ms)
+        return f"{len(manifest.golden.rows)} golden rows, off by {worst:.2g} at most, {latency}"
+
+    def drop(self, model: str, alias: str) -> None:
+        """Unstage the candidate of *alias*."""
+        self._seen(model)
+        self.client.ask("DELETE", f"/variant/{alias}/stage", _Status)
+
+    def follow(self, current: Current) -> Seen:
+        """Tell the app to follow the decision now."""
+        self.client.ask("POST", "/reload", _Status)
+        return self._seen(current.model)
+
+    def observe(self, model: str) -> Seen:
+        """Ask what is live and what is staged."""
+        return self._seen(model)
+
+    def _infer(self, candidate: Candidate, rows: list[list[float]]) -> tuple[_Pinned, float]:
+        started = time.perf_counter()
+        path = f"/variant/{candidate.alias}/predict"
+        body = {"rows": rows, "probabilities": True}
+        answer = self.client.ask("POST", path, _Pinned, json=body, headers=_pin(candidate))
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        if answer.version != candidate.version:
+            msg = f"{self.address} answers by v{answer.version} when v{candidate.version} is pinned"
+            raise NotReady(msg)
+        return answer, elapsed_ms
+
+    def _seen(self, model: str) -> Seen:
+        answer = self.client.ask("GET", "/variants", _Variants)
+        if (answer.model_name, answer.engine) != (model, self.name):
+            msg = (
+                f"{self.address} serves {answer.model_name} as the engine {answer.engine!r}, not {model} as "
+                f"{self.name!r}: set INTERLOCK_SERVING_MODEL and INTERLOCK_SERVING_NAME, or name another block"
+            )
+            raise Refused(msg)
+        serves = {a: Served(info.version, info.sha256, info.epoch or 0) for a, info in answer.live.items()}
+        return Seen(serves, answer.staged)
+
+
+def serving_engine(
+    name: str, urls: Sequence[str], token: str, *, timeout_s: float = 5.0, latency_budget_ms: float = 500.0
+) -> Engine:
+    """Return the serving app at *urls*, one replica each, as the engine *name*."""
+    replicas = [ServingReplica(HttpClient(url, timeout_s, {"x-token": token}), name, latency_budget_ms) for url in urls]
+    return Engine(EngineRef(kind=KIND, name=name, urls=tuple(urls)), replicas)
+
+
+def _pin(candidate: Candidate) -> dict[str, str]:
+    return {"x-version": str(candidate.version)}

@@ -1,0 +1,134 @@
+"""The registry's client against a wire that loses answers or talks nonsense. The real MLflow is in tests/system."""
+
+import pytest
+from fakes import candidate_of
+from wire import wire
+
+from adapters.mlflow_registry import MlflowRegistry, Registration
+from delivery.errors import Broken, InvalidName, NotFound, Refused, Unreachable
+
+API = "/api/2.0/mlflow"
+REGISTRATION = Registration("best_model", "run-1", "models:/m-1", "m-1", {"sha256": "0" * 64})
+
+
+@pytest.fixture
+def mlflow():
+    with wire() as told:
+        told.answers[f"GET {API}/registered-models/get"] = lambda _: (200, {})
+        yield told
+
+
+def registry(told) -> MlflowRegistry:
+    return MlflowRegistry(told.url, timeout_s=0.5)
+
+
+def version(number: int) -> dict[str, object]:
+    return {"name": "best_model", "version": str(number), "run_id": "run-1"}
+
+
+def remembers(told) -> list[int]:
+    """MLflow that makes a version per POST and finds the first again."""
+    made: list[int] = []
+    told.answers[f"GET {API}/model-versions/search"] = lambda _: (
+        200,
+        {"model_versions": [version(made[0])]} if made else {},
+    )
+    return made
+
+
+def test_registering_twice_makes_one_version(mlflow):
+    made = remembers(mlflow)
+
+    def create(_):
+        made.append(len(made) + 1)
+        return 200, {"model_version": version(made[-1])}
+
+    mlflow.answers[f"POST {API}/model-versions/create"] = create
+
+    assert registry(mlflow).register(REGISTRATION) == registry(mlflow).register(REGISTRATION) == 1
+    assert made == [1]
+
+
+@pytest.mark.parametrize("status", [0, 500, 503, 200])
+def test_an_answer_that_got_lost_after_the_work_makes_no_second_version(mlflow, status):
+    made = remembers(mlflow)
+
+    def create(_):
+        made.append(len(made) + 1)
+        return status, b"garbage"
+
+    mlflow.answers[f"POST {API}/model-versions/create"] = create
+
+    assert registry(mlflow).register(REGISTRATION) == 1
+    assert made == [1]
+
+
+def test_a_creation_that_failed_is_told_and_not_tried_again_here(mlflow):
+    remembers(mlflow)
+    mlflow.answers[f"POST {API}/model-versions/create"] = lambda _: (500, {})
+
+    with pytest.raises(Unreachable, match="answers 500"):
+        registry(mlflow).register(REGISTRATION)
+    assert mlflow.count(f"POST {API}/model-versions/create") == 1
+
+
+def test_a_missing_alias_is_none_and_a_missing_registry_is_not(mlflow, free_port):
+    alias = f"GET {API}/registered-models/alias"
+    mlflow.answers[alias] = lambda _: (400, {"message": "Registered model alias A not found."})
+    assert registry(mlflow).alias("best_model", "A") is None
+
+    mlflow.answers[alias] = lambda _: (404, {"message": "no model"})
+    assert registry(mlflow).alias("best_model", "A") is None
+
+    mlflow.answers[alias] = lambda _: (403, {"message": "no"})
+    with pytest.raises(Refused, match="403"):
+        registry(mlflow).alias("best_model", "A")
+
+    with pytest.raises(Unreachable):
+        MlflowRegistry(f"http://127.0.0.1:{free_port}").alias("best_model", "A")
+
+
+def test_garbage_is_broken_and_not_a_missing_alias(mlflow):
+    mlflow.answers[f"GET {API}/registered-models/alias"] = lambda _: (200, b"<html>")
+
+    with pytest.raises(Broken, match="no _VersionAnswer"):
+        registry(mlflow).alias("best_model", "A")
+
+
+def test_a_registry_that_never_answers_is_unreachable_in_time(mlflow):
+    import time
+
+    mlflow.answers[f"GET {API}/registered-models/alias"] = lambda _: (time.sleep(1), (200, {}))[1]
+
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match="ReadTimeout"):
+        registry(mlflow).alias("best_model", "A")
+    assert time.monotonic() - started < 0.9
+
+
+def test_a_version_without_a_digest_is_refused(mlflow):
+    mlflow.answers[f"GET {API}/model-versions/get"] = lambda _: (200, {"model_version": version(3)})
+
+    with pytest.raises(Refused, match="no sha256 tag"):
+        registry(mlflow).candidate("best_model", "A", 3)
+
+
+def test_an_unsafe_name_never_reaches_the_wire(mlflow):
+    with pytest.raises(InvalidName):
+        registry(mlflow).alias("x' or name='y", "A")
+    assert mlflow.asked == []
+
+
+def test_artifacts_that_mlflow_does_not_proxy_are_refused(mlflow, tmp_path):
+    mlflow.answers[f"GET {API}/runs/get"] = lambda _: (200, {"run": {"info": {"artifact_uri": "s3://bucket/1"}}})
+
+    with pytest.raises(Refused, match="--serve-artifacts"):
+        registry(mlflow).fetch(candidate_of(1), "model.onnx", tmp_path / "model.onnx")
+
+
+def test_an_artifact_that_is_gone_is_not_found(mlflow, tmp_path):
+    uri = "mlflow-artifacts:/1/abc/artifacts"
+    mlflow.answers[f"GET {API}/runs/get"] = lambda _: (200, {"run": {"info": {"artifact_uri": uri}}})
+
+    with pytest.raises(NotFound, match=r"onnx/model.onnx"):
+        registry(mlflow).fetch(candidate_of(1), "model.onnx", tmp_path / "model.onnx")
