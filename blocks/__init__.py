@@ -1,0 +1,12 @@
+"""
+Where things are and how to prove who we are: configuration, and `.connect()`, which returns an adapter.
+
+    settings           where everything is, from the environment; imports no Prefect
+    mlflow_registry    MLflow
+    model_repository   the folder that engines read
+    serving_api        the serving app, one or several replicas
+    chat_webhook       where people are told
+    engines            finds the block of an engine that a record names
+
+`python -m blocks` creates or updates the blocks of an environment.
+"""

@@ -1,0 +1,37 @@
+"""`python -m blocks`: create or update the blocks of an environment from its settings."""
+
+import os
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from blocks.chat_webhook import ChatWebhook
+from blocks.mlflow_registry import MlflowRegistry
+from blocks.model_repository import ModelRepository
+from blocks.named import NamedBlock
+from blocks.serving_api import ServingApi
+from blocks.settings import Settings
+
+
+def blocks_of(settings: Settings) -> list[NamedBlock]:
+    """Return the blocks of an environment, not yet saved."""
+    username, password = settings.mlflow_auth or (None, None)
+    return [
+        MlflowRegistry(url=settings.mlflow, username=username, password=password),
+        ModelRepository(root=settings.repository_root),
+        ServingApi(name=settings.environment, urls=list(settings.serving), token=settings.serving_token()),
+        ChatWebhook(url=settings.chat_url),
+    ]
+
+
+def save_blocks(settings: Settings) -> list[str]:
+    """Create or update the blocks under the environment's name; return their slugs."""
+    api = os.environ.get("PREFECT_API_URL", settings.prefect_api)
+    with temporary_settings({PREFECT_API_URL: api}):
+        for block in blocks_of(settings):
+            block.save(settings.environment, overwrite=True)
+    return [f"{block.get_block_type_slug()}/{settings.environment}" for block in blocks_of(settings)]
+
+
+if __name__ == "__main__":
+    for slug in save_blocks(Settings()):
+        print(slug)

@@ -1,0 +1,21 @@
+"""Find the engine that a record names: the block of its kind with its name."""
+
+from blocks.serving_api import ServingApi
+from delivery.engine import Engine
+from delivery.errors import NotFound
+from delivery.records import EngineRef
+
+BLOCKS: dict[str, type[ServingApi]] = {str(ServingApi._block_type_slug): ServingApi}  # noqa: SLF001 - Prefect's own name
+
+
+def engine_for(ref: EngineRef) -> Engine:
+    """
+    Return the engine *ref*.
+
+    Raises:
+        NotFound: No block of that kind has that name; the message names the command that makes it.
+    """
+    if ref.kind not in BLOCKS:
+        msg = f"engine {ref.name} is a {ref.kind}; known are {', '.join(BLOCKS)}"
+        raise NotFound(msg)
+    return BLOCKS[ref.kind].named(ref.name).connect()

@@ -1,0 +1,42 @@
+"""Block: where MLflow is, and how to prove who we are."""
+
+from typing import ClassVar
+
+from pydantic import Field, HttpUrl, SecretStr
+
+from adapters import mlflow_registry, mlflow_tracking
+from blocks.named import NamedBlock
+
+
+class MlflowRegistry(NamedBlock):
+    """
+    An MLflow tracking server with its model registry.
+
+    Example:
+        ```python
+        from blocks.mlflow_registry import MlflowRegistry
+
+        registry = MlflowRegistry.load("BLOCK_NAME").connect()
+        ```
+    """
+
+    _block_type_name: ClassVar[str | None] = "MLflow Registry"
+    _block_type_slug: ClassVar[str | None] = "mlflow-registry"
+    _documentation_url = HttpUrl("https://mlflow.org/docs/latest/ml/model-registry/")
+
+    url: str = Field(description="Base URL of the tracking server, without /api.", pattern=r"^https?://")
+    experiment: str = Field(default="interlock", description="Experiment below which training runs are logged.")
+    timeout_s: float = Field(default=5.0, gt=0, description="Seconds that a call may take.")
+    username: str | None = Field(default=None, description="User, if the server asks for one.")
+    password: SecretStr | None = Field(default=None, description="That user's password.")
+
+    def connect(self) -> mlflow_registry.MlflowRegistry:
+        """Return a client of the registry. Nothing is opened before its first call."""
+        return mlflow_registry.MlflowRegistry(self.url, timeout_s=self.timeout_s, auth=self._auth())
+
+    def tracking(self) -> mlflow_tracking.MlflowTracking:
+        """Return a client that logs training runs."""
+        return mlflow_tracking.MlflowTracking(self.url, self.experiment, self._auth())
+
+    def _auth(self) -> tuple[str, str] | None:
+        return (self.username, self.password.get_secret_value()) if self.username and self.password else None

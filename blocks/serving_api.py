@@ -1,0 +1,46 @@
+"""Block: where the serving app is, and the token that lets a release stage and reload."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, HttpUrl, SecretStr
+
+from adapters.serving_api import KIND, serving_engine
+from blocks.named import NamedBlock
+from delivery.engine import Engine
+
+Url = Annotated[str, Field(pattern=r"^https?://")]
+
+
+class ServingApi(NamedBlock):
+    """
+    The serving app, one or several replicas.
+
+    Example:
+        ```python
+        from blocks.serving_api import ServingApi
+
+        engine = ServingApi.load("BLOCK_NAME").connect()
+        ```
+    """
+
+    _block_type_name: ClassVar[str | None] = "Serving API"
+    _block_type_slug: ClassVar[str | None] = KIND
+    _documentation_url = HttpUrl("https://fastapi.tiangolo.com")
+
+    name: str = Field(default="dev", description="Name under which the app is enrolled: its INTERLOCK_SERVING_NAME.")
+    urls: list[Url] = Field(min_length=1, description="Base URL of every replica.")
+    token: SecretStr = Field(description="The x-token of the control routes.")
+    timeout_s: float = Field(default=5.0, gt=0, description="Seconds that a call may take.")
+    latency_budget_ms: float = Field(
+        default=500.0, gt=0, description="Milliseconds that the median single-row prediction of a candidate may take."
+    )
+
+    def connect(self) -> Engine:
+        """Return the engine. Nothing is opened before its first call."""
+        return serving_engine(
+            self.name,
+            self.urls,
+            self.token.get_secret_value(),
+            timeout_s=self.timeout_s,
+            latency_budget_ms=self.latency_budget_ms,
+        )

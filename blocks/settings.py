@@ -1,0 +1,108 @@
+"""
+Settings of one environment, `dev` or `prod`, from the environment variables `INTERLOCK_<NAME>`.
+
+Two environments run side by side: each has its own folder, ports, token, work pool and block names.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from delivery.names import Alias, ModelName
+
+PORTS = {
+    "dev": {"prefect": 4200, "mlflow": 5000, "serving": 8080},
+    "prod": {"prefect": 4300, "mlflow": 5100, "serving": 8180},
+}
+HOMES = {"dev": ".interlock", "prod": ".interlock-prod"}
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Where the parts of one environment are."""
+
+    model_config = SettingsConfigDict(env_prefix="INTERLOCK_", frozen=True)
+
+    environment: Literal["dev", "prod"] = Field(
+        default="dev", description="which environment: names blocks, pool, deployments"
+    )
+    home_folder: Path | None = Field(
+        default=None, description="the local stack's folder; .interlock or .interlock-prod"
+    )
+    host: str = Field(default="127.0.0.1", description="address that the local stack listens on")
+    prefect_port: int | None = Field(default=None, ge=1, le=65535, description="Prefect server; 4200, prod 4300")
+    mlflow_port: int | None = Field(default=None, ge=1, le=65535, description="MLflow server; 5000, prod 5100")
+    serving_port: int | None = Field(default=None, ge=1, le=65535, description="serving app; 8080, prod 8180")
+    serving_model: ModelName = Field(default="best_model", description="the model that the serving app follows")
+    serving_alias: Alias = Field(default="A", description="the alias behind the serving app's routes that name none")
+    mlflow_url: str | None = Field(default=None, description="an MLflow server elsewhere")
+    mlflow_username: str | None = Field(default=None, description="user of an MLflow server that asks for one")
+    mlflow_password: SecretStr | None = Field(default=None, description="that user's password")
+    serving_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="replicas of the serving app elsewhere, comma separated"
+    )
+    serving_token_file: Path | None = Field(default=None, description="file with the x-token; <home>/serving-token")
+    repository: Path | None = Field(default=None, description="root of the model repository; <home>/repository")
+    chat_url: SecretStr | None = Field(
+        default=None, description='webhook that takes {"text": ...}; none: messages are logged'
+    )
+
+    @property
+    def home(self) -> Path:
+        """The folder of the local stack."""
+        return (self.home_folder or Path(HOMES[self.environment])).absolute()
+
+    def port(self, part: Literal["prefect", "mlflow", "serving"]) -> int:
+        """Return the port of a part of the local stack."""
+        chosen: int | None = getattr(self, f"{part}_port")
+        return chosen or PORTS[self.environment][part]
+
+    def local_url(self, part: Literal["prefect", "mlflow", "serving"]) -> str:
+        """Return where a part of the local stack listens."""
+        return f"http://{self.host}:{self.port(part)}"
+
+    @property
+    def prefect_api(self) -> str:
+        """The API of the local stack's Prefect server."""
+        return f"{self.local_url('prefect')}/api"
+
+    @property
+    def mlflow(self) -> str:
+        """The MLflow server."""
+        return self.mlflow_url or self.local_url("mlflow")
+
+    @property
+    def mlflow_auth(self) -> tuple[str, str] | None:
+        """User and password of the MLflow server, if it asks for them."""
+        if self.mlflow_username and self.mlflow_password:
+            return self.mlflow_username, self.mlflow_password.get_secret_value()
+        return None
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The replicas of the serving app."""
+        return self.serving_urls or (self.local_url("serving"),)
+
+    @property
+    def repository_root(self) -> Path:
+        """The model repository."""
+        return (self.repository or self.home / "repository").absolute()
+
+    @property
+    def token_file(self) -> Path:
+        """The file that holds the serving app's x-token."""
+        return (self.serving_token_file or self.home / "serving-token").absolute()
+
+    def serving_token(self) -> SecretStr:
+        """Return the x-token, the first line of its file; made at first use, readable by its owner only."""
+        if not self.token_file.exists():
+            self.token_file.parent.mkdir(parents=True, exist_ok=True)
+            self.token_file.touch(mode=0o600)
+            self.token_file.write_text(secrets.token_urlsafe(32) + "\n")
+        return SecretStr(self.token_file.read_text().split()[0])

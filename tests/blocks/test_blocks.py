@@ -1,0 +1,95 @@
+"""Blocks are configuration: documented, secret where it matters, and they connect."""
+
+from pathlib import Path
+
+import pytest
+from prefect.blocks.core import Block
+from prefect.filesystems import LocalFileSystem
+from prefect.testing.standard_test_suites import BlockStandardTestSuite
+
+from adapters.chat import Silence, Webhook
+from adapters.mlflow_registry import MlflowRegistry as Registry
+from blocks.__main__ import blocks_of
+from blocks.chat_webhook import ChatWebhook
+from blocks.mlflow_registry import MlflowRegistry
+from blocks.model_repository import ModelRepository
+from blocks.serving_api import ServingApi
+from blocks.settings import Settings
+from delivery.engine import Engine
+from delivery.store import Store
+
+
+class TestStandard(BlockStandardTestSuite):
+    """What Prefect asks of every block."""
+
+    @pytest.fixture(params=[MlflowRegistry, ModelRepository, ServingApi, ChatWebhook])
+    def block(self, request) -> type[Block]:
+        return request.param
+
+    def test_has_a_valid_image(self, block: type[Block]) -> None:
+        """The original fetches the logo from the internet; ours is one of Prefect's own, which Prefect's CI fetches."""
+        assert str(block._logo_url) == LocalFileSystem._logo_url
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda **change: Settings(home_folder=tmp_path / "home", **change)
+
+
+def test_each_block_connects_to_its_adapter(settings):
+    kinds = [type(block.connect()) for block in blocks_of(settings())]
+
+    assert kinds == [Registry, Store, Engine, Silence]
+    assert isinstance(blocks_of(settings(chat_url="http://chat/secret"))[3].connect(), Webhook)
+
+
+def test_no_secret_is_shown_by_a_block_or_its_adapter(settings):
+    made = settings(chat_url="http://chat/secret-path", mlflow_username="u", mlflow_password="secret-word")
+    token = made.serving_token().get_secret_value()
+
+    shown = "".join(f"{block!r}{block.model_dump()}{block.connect()!r}" for block in blocks_of(made))
+    assert token not in shown
+    assert "secret-path" not in shown
+    assert "secret-word" not in shown
+
+
+def test_the_token_is_made_once_and_only_its_owner_reads_it(settings):
+    first, second = settings().serving_token(), settings().serving_token()
+
+    assert first == second
+    assert len(first.get_secret_value()) >= 32
+    assert settings().token_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_environments_share_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    dev, prod = Settings(environment="dev"), Settings(environment="prod")
+
+    for part in ("prefect", "mlflow", "serving"):
+        assert dev.port(part) != prod.port(part)
+    assert dev.home != prod.home
+    assert dev.token_file != prod.token_file
+    assert dev.repository_root != prod.repository_root
+
+
+def test_every_setting_is_documented():
+    """docs/settings.md names each environment variable of the stack and of the serving app."""
+    from serving.settings import Settings as Serving
+
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    missing = [
+        f"INTERLOCK_{name.upper()}" for name in Settings.model_fields if f"`INTERLOCK_{name.upper()}`" not in page
+    ]
+    missing += [n for n in (f"INTERLOCK_SERVING_{m.upper()}" for m in Serving.model_fields) if f"`{n}`" not in page]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ENVIRONMENT", "staging"), ("PREFECT_PORT", "0"), ("MLFLOW_PORT", "x"), ("SERVING_MODEL", "a b")],
+)
+def test_a_setting_out_of_range_is_refused(monkeypatch, name, value):
+    monkeypatch.setenv(f"INTERLOCK_{name}", value)
+    with pytest.raises(ValueError, match=name.lower()):
+        Settings()
