@@ -1,0 +1,108 @@
+r"""
+Train a model and make it live on the serving app, or leave everything as it was.
+
+    champion -> train -> log -> gate -> register -> RELEASE
+                                 \            \ release=False: ends as Registered
+                                  \ no: ends as Rejected
+    RELEASE  snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+                 \______________________ any failure: recover ______________________/
+"""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from blocks.chat_webhook import ChatWebhook
+from blocks.engines import engine_for
+from blocks.mlflow_registry import MlflowRegistry
+from blocks.model_repository import ModelRepository
+from blocks.serving_api import ServingApi
+from delivery.release import released
+from flows.recover_run import recover_run
+from tasks import inputs, tracking, training
+from tasks import registry as registry_steps
+from tasks import release as steps
+from tasks.news import announced, publish_no, publish_release
+from tasks.run import this_run
+
+
+@flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
+def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
+    learner: str = "iris",
+    params: dict[str, Any] | None = None,
+    metric: str = "accuracy",
+    threshold: float = 0.9,
+    beat_champion: bool = False,  # noqa: FBT001, FBT002 - a check box in the Prefect UI
+    release: bool = True,  # noqa: FBT001, FBT002
+    force: bool = False,  # noqa: FBT001, FBT002
+    model: str = "best_model",
+    alias: str = "A",
+    registry: str = "dev",
+    repository: str = "dev",
+    serving: str = "dev",
+    chat: str = "dev",
+) -> State[Any]:
+    """
+    Train *learner* with *params* and release the result under *alias*, if the gate lets it pass.
+
+    Args:
+        learner: Name of a file in `learners/`.
+        params: The learner's parameters; `C` and `max_iter` for iris.
+        metric: What the gate compares, measured on held-out rows.
+        threshold: The metric must be above it.
+        beat_champion: Also ask that the metric is not below that of the version that *alias* names now.
+        release: False ends after the registration.
+        force: Release bytes that failed before.
+        model: Registered name in MLflow, and folder in the repository.
+        alias: Under which the version goes live.
+        registry: Name of the block MlflowRegistry.
+        repository: Name of the block ModelRepository.
+        serving: Name of the block ServingApi.
+        chat: Name of the block ChatWebhook.
+
+    Raises:
+        DeliveryError: Why nothing changed; the message names the version that serves on.
+    """
+    plan = inputs.plan(learner, params or {}, metric, threshold, model, alias)
+    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
+    engine, people = ServingApi.named(serving).connect(), ChatWebhook.named(chat)
+
+    with announced(people, store, model, alias) as news:
+        champion = registry_steps.champion(mlflow, model, alias, compare=beat_champion)
+        trained = training.train(plan)
+        run = tracking.log_run(mlflow, trained)
+        news.run_id = run.run_id
+        verdict = training.judge(plan, trained, metric, threshold, champion)
+        tracking.close_run(mlflow, run, verdict)
+        if not verdict.passed:
+            publish_no(news, "candidate rejected", verdict.reason)
+            return Completed(name="Rejected", message=news.tell("REJECTED", verdict.reason))
+
+        candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
+        news.learned(candidate)
+        if not release:
+            publish_no(news, f"v{candidate.version} registered, not released", verdict.reason)
+            return Completed(name="Registered", message=news.tell("REGISTERED", verdict.reason))
+
+        with released(
+            store,
+            candidate,
+            [engine],
+            engine_for=engine_for,
+            registry=mlflow.connect(),
+            run=this_run(),
+            why=verdict.reason,
+        ) as delivery:
+            steps.snapshot(delivery, force=force)
+            steps.materialize(delivery)
+            steps.load(delivery)
+            steps.ready(delivery)
+            steps.smoke(delivery)
+            steps.commit(delivery)
+            steps.switch(delivery)
+            steps.confirm(delivery)
+            steps.point_alias(delivery)
+        publish_release(delivery, verdict)
+        return Completed(message=news.tell("RELEASED", delivery.outcome))

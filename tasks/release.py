@@ -1,0 +1,66 @@
+"""The steps of a release, visible by their names in the Prefect UI. What they do is in `delivery.release`."""
+
+from prefect.logging import get_run_logger
+
+from delivery.errors import DeliveryError
+from delivery.records import Current
+from delivery.release import Release
+from tasks.step import may_try_again, step
+
+
+@step()
+def snapshot(release: Release, *, force: bool) -> None:
+    """Write down the state before and after, before the first side effect."""
+    release.snapshot(force=force)
+
+
+@step()
+def materialize(release: Release) -> None:
+    """Put the version into the model repository, checked against its digest."""
+    release.materialize()
+
+
+@step()
+def load(release: Release) -> None:
+    """Make the candidate answer pinned requests on every replica, exposed to nobody."""
+    release.load()
+
+
+@step()
+def ready(release: Release) -> None:
+    """Ask every replica whether it has the candidate."""
+    release.ready()
+
+
+@step()
+def smoke(release: Release) -> None:
+    """Compare the candidate's answers to the golden rows, on every replica."""
+    release.smoke()
+
+
+@step()
+def commit(release: Release) -> Current:
+    """Write the decision: the one commit point."""
+    return release.commit()
+
+
+@step()
+def switch(release: Release) -> None:
+    """Let every engine follow the decision; a replica that stays away is named, not waited for."""
+    release.switch(patient=may_try_again())
+
+
+@step()
+def confirm(release: Release) -> None:
+    """Look whether every replica serves the decision."""
+    release.confirm(patient=may_try_again())
+
+
+@step(retries=0)
+def point_alias(release: Release) -> None:
+    """Point the alias at what serves now; a registry that is away or says no leaves it pending for `reconcile`."""
+    try:
+        release.point_alias()
+    except DeliveryError as error:
+        release.leave_alias_pending()
+        get_run_logger().warning("alias %s stays pending: %s", release.candidate.alias, error)

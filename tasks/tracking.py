@@ -1,0 +1,23 @@
+"""Training runs in MLflow."""
+
+from prefect.runtime import flow_run
+
+from adapters.mlflow_tracking import LoggedRun
+from blocks.mlflow_registry import MlflowRegistry
+from delivery.gate import Verdict
+from learners.training import Trained
+from tasks.step import step
+
+
+@step()
+def log_run(registry: MlflowRegistry, trained: Trained) -> LoggedRun:
+    """Log a training: parameters, metrics, model, ONNX, picture, manifest. A retry goes on with the same run."""
+    tracking = registry.tracking()
+    return tracking.log(tracking.open_run(str(flow_run.id)), trained)
+
+
+@step()
+def close_run(registry: MlflowRegistry, run: LoggedRun, verdict: Verdict) -> None:
+    """End the run, and write down what the gate said."""
+    gate = "passed" if verdict.passed else "rejected"
+    registry.tracking().close_run(run.run_id, {"gate": gate, "gate.reason": verdict.reason})

@@ -1,0 +1,56 @@
+"""prefect.yaml is checked here, because Prefect ignores keys that it does not know."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect import Flow
+
+from flows.recover_run import recover_run
+
+ROOT = Path(__file__).parents[2]
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+KEYS = {"name", "entrypoint", "description", "tags", "work_pool", "concurrency_limit", "parameters", "schedules"}
+BLOCKS = ("registry", "repository", "serving", "chat")
+
+
+def flow_of(deployment) -> Flow:
+    module, name = deployment["entrypoint"].split(":")
+    return getattr(import_module(module), name)
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: f"{d['entrypoint']}/{d['name']}")
+class TestDeployment:
+    def test_its_keys_are_prefects(self, deployment):
+        assert set(deployment) <= KEYS
+
+    def test_its_parameters_are_the_flows(self, deployment):
+        assert set(deployment.get("parameters", {})) <= set(inspect.signature(flow_of(deployment).fn).parameters)
+
+    def test_its_blocks_and_pool_are_its_environments(self, deployment):
+        signature = inspect.signature(flow_of(deployment).fn).parameters
+        for block in BLOCKS:
+            used = deployment.get("parameters", {}).get(block, signature[block].default)
+            assert used == deployment["name"]
+        assert deployment["work_pool"]["name"] == f"interlock-{deployment['name']}"
+        assert deployment["work_pool"]["job_variables"]["stream_output"] is False
+
+    def test_the_form_in_the_ui_runs_as_it_is(self, deployment):
+        parameters = inspect.signature(flow_of(deployment).fn).parameters.values()
+        assert all(parameter.default is not inspect.Parameter.empty for parameter in parameters)
+
+    def test_every_way_to_end_badly_has_the_hook(self, deployment):
+        flow = flow_of(deployment)
+        for hooks in (flow.on_failure_hooks, flow.on_crashed_hooks, flow.on_cancellation_hooks):
+            assert recover_run in hooks
+
+
+def test_every_flow_is_deployed_in_both_environments():
+    entrypoints = {name: {d["entrypoint"] for d in DEPLOYMENTS if d["name"] == name} for name in ("dev", "prod")}
+    assert entrypoints["dev"] == entrypoints["prod"]
+
+
+def test_the_hook_takes_what_prefect_passes_by_keyword():
+    assert list(inspect.signature(recover_run).parameters) == ["flow", "flow_run", "state"]

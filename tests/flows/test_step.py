@@ -1,0 +1,36 @@
+"""Only what nobody answered is tried again."""
+
+import pytest
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Failed
+from prefect.tasks import Task
+
+from delivery.errors import Broken, Refused, Unreachable
+from tasks import registry, release, tracking, training
+from tasks.step import only_unreachable
+
+STEPS = [
+    value
+    for module in (registry, release, tracking, training)
+    for value in vars(module).values()
+    if isinstance(value, Task)
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "again"), [(Unreachable("x"), True), (Refused("x"), False), (Broken("x"), False), (OSError("x"), False)]
+)
+def test_only_unreachable_is_retried(error, again):
+    assert only_unreachable(None, None, Failed(data=error)) is again
+
+
+@pytest.mark.parametrize("task", STEPS, ids=lambda task: task.name)
+def test_every_step_has_a_deadline_and_no_cache(task):
+    assert task.timeout_seconds
+    assert task.cache_policy is NO_CACHE
+    assert task.persist_result is False
+
+
+def test_the_release_has_its_steps_by_name():
+    names = {task.name for task in STEPS}
+    assert names >= {"snapshot", "materialize", "load", "ready", "smoke", "commit", "switch", "confirm", "point_alias"}
