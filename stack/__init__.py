@@ -1,0 +1,14 @@
+"""
+Everything on one machine, and the operator's verbs that need no Prefect.
+
+    cli          the `interlock` command
+    parts        what runs: Prefect server, MLflow server, serving app, worker, reconcile loop
+    processes    supervisor keeps them alive
+    ports        who holds a port
+    up           bring it up, ready to use
+    status       what runs and what is live
+    place        store, registry and engines of an environment, without Prefect
+    loop         reconcile, once or for ever
+    demo         the main job, told to a new user
+    load         a steady stream of requests, every answer checked
+"""

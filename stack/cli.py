@@ -1,0 +1,114 @@
+"""The `interlock` command."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from blocks.settings import Settings
+from delivery.errors import DeliveryError
+from stack.errors import StackError
+from stack.parts import BIN
+from stack.processes import Supervisor
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@app.command()
+def up() -> None:
+    """Bring the local stack up: Prefect, MLflow, the serving app, a worker and the reconcile loop."""
+    from stack.up import bring_up
+
+    settings = Settings()
+    bring_up(settings, typer.echo)
+    typer.echo(f"Prefect  {settings.local_url('prefect')}")
+    typer.echo(f"MLflow   {settings.mlflow}")
+    typer.echo(f"Serving  {settings.serving[0]}  (x-token in {settings.token_file})")
+    typer.echo("To run flows from this shell:")
+    typer.echo(f"  export PREFECT_API_URL={settings.prefect_api} PATH={BIN}:$PATH")
+    typer.echo(
+        f"  prefect deployment run train-register-reload/{settings.environment} -p params='{{\"C\": 0.5}}' --watch"
+    )
+
+
+@app.command()
+def down() -> None:
+    """Stop the local stack; what it stored stays."""
+    supervisor = Supervisor(Settings())
+    if not supervisor.is_running():
+        typer.echo("nothing runs")
+        return
+    supervisor.stop()
+    typer.echo("stopped")
+
+
+@app.command()
+def status() -> None:
+    """Show what runs, what is live, and everything that disagrees; exit code 1 if anything does."""
+    from stack.place import place
+    from stack.status import disagreements, live, parts_status
+
+    settings = Settings()
+    where = place(settings)
+    parts = parts_status(settings)
+    for name, state, address in parts:
+        typer.echo(f"{name:<10} {state:<10} {address}")
+    wrong = disagreements(where)
+    for model, whats in wrong.items():
+        for line in live(where, model):
+            typer.echo(line)
+        for what in whats:
+            typer.echo(f"  ! {what}")
+    sys.exit(int(any(wrong.values()) or any(state != "running" for _, state, _ in parts)))
+
+
+@app.command()
+def reconcile(
+    every: Annotated[float | None, typer.Option(help="Seconds between passes; without it, one pass.")] = None,
+) -> None:
+    """Make everything equal the decision; exit code 1 if a model could not be recovered."""
+    from stack.loop import reconcile_all, reconcile_for_ever
+    from stack.place import place
+
+    where = place(Settings())
+    if every is not None:
+        reconcile_for_ever(where, every)
+    reports = reconcile_all(where)
+    for report in reports:
+        typer.echo(f"{report.model}: found {report.found or 'nothing'}; did {report.busy or report.done or 'nothing'}")
+    sys.exit(int(any(report.failed for report in reports)))
+
+
+@app.command()
+def demo() -> None:
+    """Show the main job on the local stack, and leave it up or down as it was."""
+    from stack.demo import Demo
+    from stack.up import bring_up
+
+    settings = Settings()
+    supervisor = Supervisor(settings)
+    was_up = supervisor.is_running()
+    try:
+        bring_up(settings, typer.echo)
+        Demo(settings, typer.echo).play()
+    finally:
+        if not was_up and supervisor.is_running():
+            supervisor.stop()
+            typer.echo(
+                "The stack was down before, so it is down again: `make up` brings it back with all of the above."
+            )
+
+
+def main() -> None:
+    """Run the command; what is wrong is said in one line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        app()
+    except (DeliveryError, StackError) as error:
+        sys.exit(f"interlock: {error}")
+    except ValidationError as error:
+        wrong = "; ".join(f"INTERLOCK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        sys.exit(f"interlock: {wrong}")

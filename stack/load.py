@@ -1,0 +1,124 @@
+"""A steady stream of requests, every answer checked: for the demo, the system tests and the benchmarks."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import httpx
+
+ROWS = [[5.1, 3.5, 1.4, 0.2]]
+TIMEOUT_S = 5.0
+
+
+@dataclass
+class Tally:
+    """
+    What came back.
+
+    Args:
+        answers: How often each (version, label, confidence) came.
+        failures: How often each other thing came.
+        milliseconds: Of each answered request, from sending to the last byte.
+    """
+
+    answers: Counter[tuple[int, int, float]] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        """All requests."""
+        return sum(self.answers.values()) + sum(self.failures.values())
+
+    @property
+    def failed(self) -> int:
+        """Requests that got no prediction."""
+        return sum(self.failures.values())
+
+    @property
+    def versions(self) -> dict[int, int]:
+        """How many answers each version gave."""
+        counts: Counter[int] = Counter()
+        for (version, _, _), count in self.answers.items():
+            counts[version] += count
+        return dict(sorted(counts.items()))
+
+    def mislabelled(self, truth: dict[int, float]) -> int:
+        """Return how many answers name a version that gives another confidence; *truth* is each version's."""
+        return sum(
+            count
+            for (version, _, confidence), count in self.answers.items()
+            if abs(truth[version] - confidence) > 1e-6  # noqa: PLR2004
+        )
+
+    def percentile(self, share: float) -> float:
+        """Return the latency in ms that *share* of the answers stayed below."""
+        ordered = sorted(self.milliseconds)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
+
+class Load:
+    """
+    Sends `POST /predict` at a steady rate while the context is open.
+
+    Args:
+        url: Base URL of the serving app.
+        rate: Requests a second, over all threads.
+        threads: Keep-alive connections.
+    """
+
+    def __init__(self, url: str, rate: float = 50, threads: int = 4) -> None:
+        """Nothing is sent before the context is entered."""
+        self._url = f"{url}/predict"
+        self._period_s = threads / rate
+        self.tally = Tally()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(threads)]
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, when every request that is under way is answered."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        due = time.monotonic()
+        with httpx.Client(timeout=TIMEOUT_S) as client:
+            while not self._stop.wait(max(0.0, due - time.monotonic())):
+                due += self._period_s
+                self._ask(client)
+
+    def _ask(self, client: httpx.Client) -> None:
+        started = time.perf_counter()
+        try:
+            response = client.post(self._url, json=ROWS)
+            answer: dict[str, Any] = response.json() if response.is_success else {}
+        except (httpx.HTTPError, ValueError) as error:
+            self._note_failure(type(error).__name__)
+            return
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        if not answer:
+            self._note_failure(str(response.status_code))
+            return
+        with self._lock:
+            self.tally.answers[answer["version"], answer["prediction"][0], answer["confidence"][0]] += 1
+            self.tally.milliseconds.append(elapsed_ms)
+
+    def _note_failure(self, what: str) -> None:
+        with self._lock:
+            self.tally.failures[what] += 1
+
+
+def confidence_of(url: str, version: int) -> float:
+    """Return the confidence that *version*, pinned, gives for the row that `Load` sends."""
+    answer = httpx.post(f"{url}/predict", json=ROWS, headers={"x-version": str(version)}, timeout=TIMEOUT_S)
+    return float(answer.raise_for_status().json()["confidence"][0])

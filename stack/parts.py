@@ -1,0 +1,114 @@
+"""What runs on one machine: five processes of this environment's Python, each with its own part of the home folder."""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from blocks.settings import Settings
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    One process.
+
+    Args:
+        health: URL that answers 200 when the part is usable; None for parts that answer nobody.
+        port: Which setting names its port.
+        autostart: Whether it can start before the stack is provisioned.
+    """
+
+    name: str
+    command: list[str]
+    health: str | None = None
+    port: Literal["prefect", "mlflow", "serving"] | None = None
+    autostart: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def parts(settings: Settings) -> list[Part]:
+    """Return all parts, in the order in which they are shown."""
+    return list(_parts(settings))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of every part: this one's, pointed at the stack, and telling nobody outside."""
+    ours = {
+        "INTERLOCK_ENVIRONMENT": settings.environment,
+        "INTERLOCK_HOME_FOLDER": str(settings.home),
+        "PREFECT_API_URL": settings.prefect_api,
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | ours
+
+
+def _parts(settings: Settings) -> Iterator[Part]:
+    host, mlflow = settings.host, settings.home / "mlflow"
+    yield Part(
+        "prefect",
+        [f"{BIN}/prefect", "server", "start", "--host", host, "--port", str(settings.port("prefect"))],
+        health=f"{settings.prefect_api}/health",
+        port="prefect",
+    )
+    if settings.mlflow_url is None:
+        store = [
+            "--backend-store-uri",
+            f"sqlite:///{mlflow}/mlflow.db",
+            "--artifacts-destination",
+            f"{mlflow}/artifacts",
+        ]
+        yield Part(
+            "mlflow",
+            [
+                f"{BIN}/mlflow",
+                "server",
+                "--host",
+                host,
+                "--port",
+                str(settings.port("mlflow")),
+                "--workers",
+                "1",
+                *store,
+            ],
+            health=f"{settings.mlflow}/health",
+            port="mlflow",
+            environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        )
+    if not settings.serving_urls:
+        yield Part(
+            "serving",
+            [sys.executable, "-m", "serving"],
+            health=f"{settings.local_url('serving')}/healthz",
+            port="serving",
+            environment={
+                "INTERLOCK_SERVING_NAME": settings.environment,
+                "INTERLOCK_SERVING_HOST": host,
+                "INTERLOCK_SERVING_PORT": str(settings.port("serving")),
+                "INTERLOCK_SERVING_REPOSITORY": str(settings.repository_root),
+                "INTERLOCK_SERVING_TOKEN_FILE": str(settings.token_file),
+                "INTERLOCK_SERVING_MODEL": settings.serving_model,
+                "INTERLOCK_SERVING_ALIAS": settings.serving_alias,
+            },
+        )
+    yield Part(
+        "worker",
+        [f"{BIN}/prefect", "worker", "start", "--pool", pool(settings), "--type", "process"],
+        autostart=False,
+        environment={"PREFECT_WORKER_QUERY_SECONDS": "2"},
+    )
+    yield Part("reconcile", [f"{BIN}/interlock", "reconcile", "--every", "30"], autostart=False)
+
+
+def pool(settings: Settings) -> str:
+    """Return the name of the environment's work pool; `prefect.yaml` names it too."""
+    return f"interlock-{settings.environment}"

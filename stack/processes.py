@@ -1,0 +1,148 @@
+"""supervisor keeps the parts alive; this renders its configuration and talks to it over its socket."""
+
+import configparser
+import subprocess
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from blocks.settings import Settings
+from stack.errors import StackError
+from stack.parts import BIN, ROOT, Part, environment, parts
+
+LONGEST_SOCKET_PATH = 100
+START_S = 20.0
+_DO_NOT_WAIT = False
+STOP_S = 60.0
+
+
+class Supervisor:
+    """The supervisor of one environment's stack."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is started before `start`."""
+        self.settings = settings
+        self.home = settings.home
+        self.socket = self.home / "supervisor.sock"
+        self.logs = self.home / "logs"
+
+    def is_running(self) -> bool:
+        """Return whether it answers."""
+        try:
+            return bool(self._rpc().getState()["statename"] == "RUNNING")
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def start(self) -> None:
+        """
+        Start it, and with it every part that can start before provisioning.
+
+        Raises:
+            StackError: The path of its socket is too long, or it did not start.
+        """
+        if len(str(self.socket)) > LONGEST_SOCKET_PATH:
+            msg = f"{self.home} is too long a path for a socket; choose another by INTERLOCK_HOME_FOLDER"
+            raise StackError(msg)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        command = [f"{BIN}/supervisord", "-c", str(self._configure())]
+        done = subprocess.run(
+            command,
+            env=environment(self.settings),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        if done.returncode != 0 or not _within(START_S, self.is_running):
+            msg = f"supervisord did not start: {done.stdout}{done.stderr}"
+            raise StackError(msg)
+
+    def ensure(self, part: str) -> None:
+        """Start a part that does not run."""
+        if self.states().get(part) not in ("RUNNING", "STARTING"):
+            self._rpc().startProcess(part, _DO_NOT_WAIT)
+
+    def restart(self, part: str) -> None:
+        """Stop a part and start it again."""
+        self._rpc().stopProcess(part)
+        self._rpc().startProcess(part, _DO_NOT_WAIT)
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each part as supervisor names it: RUNNING, STARTING, BACKOFF, STOPPED, FATAL."""
+        return {info["name"]: info["statename"] for info in self._rpc().getAllProcessInfo()}
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of the parts that run."""
+        return {info["name"]: info["pid"] for info in self._rpc().getAllProcessInfo() if info["pid"]}
+
+    def stop(self) -> None:
+        """
+        Stop everything and wait until it is gone.
+
+        Raises:
+            StackError: Something did not stop.
+        """
+        process = psutil.Process(self._rpc().getPID())
+        family = [process, *process.children(recursive=True)]
+        self._rpc().shutdown()
+        _, alive = psutil.wait_procs(family, timeout=STOP_S)
+        if alive:
+            msg = f"did not stop within {STOP_S:g} s: {', '.join(str(p.pid) for p in alive)}"
+            raise StackError(msg)
+
+    def log_of(self, part: str) -> Path:
+        """Return the log of a part."""
+        return self.logs / f"{part}.log"
+
+    def _rpc(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def _configure(self) -> Path:
+        config = configparser.RawConfigParser()
+        config["unix_http_server"] = {"file": str(self.socket), "chmod": "0700"}
+        config["supervisord"] = {
+            "logfile": f"{self.logs}/supervisord.log",
+            "pidfile": f"{self.home}/supervisord.pid",
+            "childlogdir": str(self.logs),
+        }
+        factory = "supervisor.rpcinterface:make_main_rpcinterface"
+        config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
+        for part in parts(self.settings):
+            config[f"program:{part.name}"] = self._program(part)
+        path = self.home / "supervisord.conf"
+        with path.open("w") as file:
+            config.write(file)
+        return path
+
+    def _program(self, part: Part) -> dict[str, Any]:
+        variables = ",".join(f'{name}="{value}"' for name, value in part.environment.items())
+        return {
+            "command": " ".join(f'"{word}"' for word in part.command).replace("%", "%%"),
+            "environment": variables.replace("%", "%%"),
+            "autostart": part.autostart,
+            "autorestart": True,
+            "startsecs": 1,
+            "startretries": 20,
+            "stopasgroup": True,
+            "killasgroup": True,
+            "stopwaitsecs": 15,
+            "redirect_stderr": True,
+            "stdout_logfile": self.log_of(part.name),
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": 2,
+        }
+
+
+def _within(seconds: float, is_so: Any) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

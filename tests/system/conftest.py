@@ -1,0 +1,108 @@
+"""The real stack, brought up once for all system tests on ports of its own, in a folder of its own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from blocks.settings import Settings
+from delivery.store import Store
+from stack.parts import BIN, ROOT
+from stack.place import Place, place
+
+UP_S = 240
+
+
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("system")
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The local stack as its users see it."""
+
+    settings: Settings
+    environment: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.settings.serving[0]
+
+    @property
+    def place(self) -> Place:
+        return place(self.settings)
+
+    @property
+    def store(self) -> Store:
+        return self.place.store
+
+    def interlock(self, *words: str, timeout: float = UP_S) -> subprocess.CompletedProcess[str]:
+        return self.run(f"{BIN}/interlock", *words, timeout=timeout)
+
+    def run(self, *command: str, timeout: float = UP_S) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def info(self) -> dict[str, object]:
+        return httpx.get(f"{self.url}/model-info", timeout=5).json()
+
+    def version(self) -> int | None:
+        return self.info().get("version")
+
+    def prefect(self, path: str, body: object) -> list[dict[str, object]]:
+        answer = httpx.post(f"{self.settings.prefect_api}/{path}", json=body, timeout=10)
+        return answer.raise_for_status().json()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """`interlock up`, as a user does it; `interlock down` leaves no process behind."""
+    home = Path(tempfile.mkdtemp(prefix="interlock-"))
+    prefect, mlflow, serving = free_ports(3)
+    ours = {
+        "INTERLOCK_HOME_FOLDER": str(home),
+        "INTERLOCK_PREFECT_PORT": str(prefect),
+        "INTERLOCK_MLFLOW_PORT": str(mlflow),
+        "INTERLOCK_SERVING_PORT": str(serving),
+    }
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("INTERLOCK_", "PREFECT_", "PYTEST_"))}
+    settings = Settings(home_folder=home, prefect_port=prefect, mlflow_port=mlflow, serving_port=serving)
+    up = Stack(settings, inherited | ours | {"PATH": f"{BIN}:{inherited['PATH']}"})
+    done = up.interlock("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield up
+    down = up.interlock("down")
+    assert down.returncode == 0, down.stdout + down.stderr
+    left = [p.info for p in psutil.process_iter(["pid", "cmdline"]) if str(home) in " ".join(p.info["cmdline"] or [])]
+    assert left == []
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def api(stack) -> Iterator[Stack]:
+    """Flows that are called in this process report to the stack's Prefect server."""
+    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}):
+        yield stack
