@@ -31,6 +31,7 @@ check: $(READY)         ## the gate before a commit
 
 bench: $(READY)         ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
+	$(BIN)/python -m benchmarks.first_run
 
 lock: $(READY)          ## resolve the dependencies again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev \

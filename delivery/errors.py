@@ -92,3 +92,10 @@ class CorruptRecord(Broken):
 
 class RecoveryFailed(Broken):
     """The way back failed; the journal stays open."""
+
+
+def telling(error: Exception, serves: str) -> DeliveryError:
+    """Return *error* as a DeliveryError of its own kind whose message ends with what *serves* now."""
+    what = str(error) if isinstance(error, DeliveryError) else f"{type(error).__name__}: {error}"
+    kind = type(error) if isinstance(error, DeliveryError) else DeliveryError
+    return kind(what if serves in what else f"{what} | {serves}")

@@ -15,9 +15,9 @@ from uuid import uuid4
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
 from delivery.engine import Engine, EngineFor, Sighting, absent, without_any
-from delivery.errors import Broken, DeliveryError, DigestRefused, OutOfTime, Unreachable
+from delivery.errors import Broken, DigestRefused, OutOfTime, Unreachable, telling
 from delivery.records import Candidate, Check, Current, HistoryEntry, Journal, Run, Variant
-from delivery.recovery import Recovery, recover
+from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.store import Store, Writer
 
@@ -228,7 +228,8 @@ def released(
             recovery = recover(writer, engine_for, registry, cause)
             if not isinstance(cause, Exception):
                 raise
-            raise _told(cause, recovery, store.current(candidate.model), candidate) from cause
+            how = f" ({recovery.how})" if recovery else ""
+            raise telling(cause, f"{store.current(candidate.model).describe(candidate.alias)}{how}") from cause
 
 
 def _enrolled(store: Store, candidate: Candidate, engines: Sequence[Engine], engine_for: EngineFor) -> list[Engine]:
@@ -236,10 +237,3 @@ def _enrolled(store: Store, candidate: Candidate, engines: Sequence[Engine], eng
     variant = store.current(candidate.model).variants.get(candidate.alias)
     others = [ref for ref in (variant.engines if variant else ()) if ref.key not in named]
     return [*named.values(), *(engine_for(ref) for ref in others)]
-
-
-def _told(cause: Exception, recovery: Recovery | None, current: Current, candidate: Candidate) -> DeliveryError:
-    kind = type(cause) if isinstance(cause, DeliveryError) else DeliveryError
-    what = str(cause) if isinstance(cause, DeliveryError) else f"{type(cause).__name__}: {cause}"
-    how = f" ({recovery.how})" if recovery else ""
-    return kind(f"{what}{how} | {current.describe(candidate.alias)}")

@@ -16,7 +16,7 @@ from prefect.exceptions import PrefectException
 
 from adapters.chat import Chat
 from blocks.chat_webhook import ChatWebhook
-from delivery.errors import CorruptRecord
+from delivery.errors import CorruptRecord, telling
 from delivery.gate import Verdict
 from delivery.records import Candidate, Current
 from delivery.release import Release
@@ -56,13 +56,18 @@ class News:
 
 @contextmanager
 def announced(chat: ChatWebhook, store: Store, model: str, alias: str) -> Iterator[News]:
-    """Tell of a failure whatever it is, and let it pass."""
+    """
+    Tell of a failure whatever it is.
+
+    Raises:
+        DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
+    """
     news = News(chat.connect(), store, model, alias)
     try:
         yield news
     except Exception as error:
         news.tell("FAILED", str(error))
-        raise
+        raise telling(error, serves(store, model, alias)) from error
 
 
 def serves(store: Store, model: str, alias: str) -> str:

@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker("system")
+            item.add_marker(pytest.mark.filterwarnings("default"))  # MLflow and scikit-learn warn as they like
 
 
 def free_ports(count: int) -> list[int]:

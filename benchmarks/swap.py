@@ -1,0 +1,125 @@
+"""
+Swaps under load, a flow's time to live, and the serving app's memory.
+
+    100 swaps between two registered versions under 100 requests/s, each a whole release (materialize to alias)
+    5 runs of the deployment, from the flow's first line to "it serves"
+"""
+
+import json
+import subprocess
+import time
+from datetime import datetime
+from statistics import median
+from uuid import uuid4
+
+import httpx
+import psutil
+
+from adapters.mlflow_registry import Registration
+from adapters.mlflow_tracking import MlflowTracking
+from adapters.serving_api import serving_engine
+from benchmarks.place import own_stack, table
+from blocks.settings import Settings
+from delivery.records import Candidate, Run
+from delivery.release import released
+from learners.iris import Iris, IrisParams
+from learners.training import train
+from stack.load import Load, confidence_of
+from stack.parts import BIN, ROOT, environment
+from stack.place import Place, place
+from stack.processes import Supervisor
+
+SWAPS = 100
+RUNS = 5
+OWN_STEPS = ("materialize", "load", "ready", "smoke", "commit", "switch", "confirm")
+
+
+def register(settings: Settings, where: Place, c: float) -> Candidate:
+    """Train and register iris with *c*."""
+    trained = train("iris", Iris(), IrisParams(C=c))
+    tracking = MlflowTracking(settings.mlflow, "benchmark")
+    run = tracking.log(tracking.open_run(uuid4().hex), trained)
+    tags = {"sha256": trained.sha256}
+    version = where.registry.register(Registration("best_model", run.run_id, run.source, run.model_id, tags))
+    return where.registry.candidate("best_model", "A", version)
+
+
+def release(settings: Settings, where: Place, candidate: Candidate) -> dict[str, float]:
+    """Release a version; return the milliseconds of each step."""
+    engine = serving_engine("dev", settings.serving, where.token)
+    with released(
+        where.store, candidate, [engine], engine_for=where.engine_for, registry=where.registry, run=Run(who="benchmark")
+    ) as made:
+        made.snapshot()
+        made.materialize()
+        made.load()
+        made.ready()
+        made.smoke()
+        made.commit()
+        made.switch(patient=True)
+        made.confirm(patient=True)
+        made.point_alias()
+    return {check.step: check.ms for check in made.checks}
+
+
+def measure_swaps(settings: Settings) -> list[tuple[str, str, str]]:
+    """Swap back and forth under load."""
+    where = place(settings)
+    pair = [register(settings, where, c) for c in (1.0, 10.0)]
+    release(settings, where, pair[1])
+    quiet = Load(settings.serving[0], rate=100)
+    with quiet:
+        time.sleep(10)
+    with Load(settings.serving[0], rate=100) as load:
+        steps = [release(settings, where, pair[i % 2]) for i in range(SWAPS)]
+    truth = {c.version: confidence_of(settings.serving[0], c.version) for c in pair}
+    tally = load.tally
+    pid = Supervisor(settings).pids()["serving"]
+    memory = psutil.Process(pid).memory_info().rss / 2**20
+    return [
+        (f"{SWAPS} swaps at 100 requests/s: requests", str(tally.requests), ""),
+        ("  failed", str(tally.failed), "0"),
+        ("  answers that name another version", str(tally.mislabelled(truth)), "0"),
+        ("  p99 latency, quiet", f"{quiet.tally.percentile(0.99):.1f} ms", ""),
+        ("  p99 latency, during the swaps", f"{tally.percentile(0.99):.1f} ms", ""),
+        ("  a swap, own steps, median", f"{median(sum(s[n] for n in OWN_STEPS) for s in steps):.0f} ms", ""),
+        (
+            "  of which commit to confirm, median",
+            f"{median(s['commit'] + s['switch'] + s['confirm'] for s in steps):.0f} ms",
+            "",
+        ),
+        ("serving app, resident memory after it", f"{memory:.0f} MiB", "< 250 MiB"),
+    ]
+
+
+def measure_flows(settings: Settings) -> list[tuple[str, str, str]]:
+    """Run the deployment and read when each version went live."""
+    lives, owns = [], []
+    for i in range(RUNS):
+        name = f"bench-{uuid4().hex[:8]}"
+        passed = ["-p", f"params={json.dumps({'C': 2.0 + i})}", "--flow-run-name", name, "--watch"]
+        command = [f"{BIN}/prefect", "deployment", "run", f"train-register-reload/{settings.environment}", *passed]
+        subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, timeout=180, check=True)
+        body = {"flow_runs": {"name": {"any_": [name]}}}
+        (run,) = httpx.post(f"{settings.prefect_api}/flow_runs/filter", json=body, timeout=10).json()
+        tasks_body = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+        tasks = httpx.post(f"{settings.prefect_api}/task_runs/filter", json=tasks_body, timeout=10).json()
+        confirmed = next(task["end_time"] for task in tasks if task["name"].startswith("confirm"))
+        lives.append((_time(confirmed) - _time(run["start_time"])).total_seconds())
+        store = place(settings).store
+        entry = store.entry("best_model", store.current("best_model").epoch)
+        owns.append(sum(check.ms for check in entry.checks if check.step in OWN_STEPS) if entry else 0.0)
+    return [
+        (f"flow's first line to 'it serves', median of {RUNS}", f"{median(lives):.1f} s", "< 6 s"),
+        ("  worst", f"{max(lives):.1f} s", ""),
+        ("  of which materialize to confirm, median", f"{median(owns):.0f} ms", "< 300 ms"),
+    ]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+if __name__ == "__main__":
+    with own_stack() as settings:
+        table("Swaps and releases of iris on the serving app", measure_swaps(settings) + measure_flows(settings))
