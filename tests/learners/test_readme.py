@@ -1,0 +1,19 @@
+"""The file that the README shows is a learner."""
+
+import re
+from pathlib import Path
+
+from learners.catalogue import parameters
+from learners.training import train
+
+
+def test_the_learner_in_the_readme_trains_and_passes_the_default_gate():
+    (code,) = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
+    module: dict[str, object] = {}
+    exec(code, module)  # noqa: S102
+    learner = module["LEARNER"]
+
+    trained = train("wine", learner, parameters(learner, {"trees": 50}))
+
+    assert trained.metrics["accuracy"] > 0.9
+    assert trained.manifest("run").columns[0].name == "alcohol"
