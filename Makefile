@@ -3,12 +3,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+TRITON := .venv/triton
 FAST := not system and not slow
 
-.PHONY: demo test check up down status bench lock
+# The blocks of a package in the lock, and the lock without them.
+only = awk '/^$(1)==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
+without = awk '/^$(1)==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
+
+.PHONY: demo demo-triton test check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
+
+demo-triton: $(TRITON)  ## releases to a real tritonserver: good ones, bad ones, and a kill
+	@$(BIN)/interlock demo-triton
 
 up: $(READY)            ## Prefect, MLflow, the serving app, a worker and the reconcile loop on this machine
 	@$(BIN)/interlock up
@@ -19,7 +27,7 @@ down: $(READY)          ## stop them; what they stored stays
 status: $(READY)        ## what runs, what is live, what disagrees
 	@$(BIN)/interlock status
 
-test: $(READY)          ## everything that this machine can run
+test: $(TRITON)         ## everything that this machine can run
 	$(BIN)/pytest
 
 check: $(READY)         ## the gate before a commit
@@ -29,12 +37,12 @@ check: $(READY)         ## the gate before a commit
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "$(FAST)" -q
 
-bench: $(READY)         ## the numbers, printed as a table
+bench: $(TRITON)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
 	$(BIN)/python -m benchmarks.first_run
 
 lock: $(READY)          ## resolve the dependencies again
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
 
 # uv comes from the lock as well; it installs the rest many times faster than pip.
@@ -44,8 +52,15 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "python3 cannot make environments: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > .venv/uv.lock
+	@$(call only,uv) > .venv/uv.lock
 	@$(BIN)/pip install -q --require-hashes -r .venv/uv.lock
-	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(call without,nvidia-pytriton) > .venv/all.lock
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode .venv/all.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+# The wheel of the real tritonserver: Linux with glibc >= 2.35. Elsewhere everything but Triton works.
+$(TRITON): $(READY)
+	@$(call only,nvidia-pytriton) > .venv/triton.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/triton.lock \
+		&& touch $@ || echo "no Triton here: its wheel needs Linux with glibc 2.35 or newer; everything else works"

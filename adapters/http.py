@@ -25,6 +25,7 @@ class HttpClient:
         timeout_s: For connecting and for each read.
         headers: Sent with every call; secret values in it never reach a message.
         auth: User and password, for basic authentication.
+        server_error: What a 5xx means: nobody there (retry), or on Triton a model that failed (roll back).
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class HttpClient:
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
+        server_error: type[DeliveryError] = Unreachable,
     ) -> None:
         """Nothing is opened before the first call."""
         self.base_url = base_url.rstrip("/")
+        self._server_error = server_error
         self._client = httpx.Client(
             base_url=self.base_url, timeout=timeout_s, headers=headers, auth=auth, verify=_trusted()
         )
@@ -56,7 +59,7 @@ class HttpClient:
             msg = f"{self.base_url} does not answer {method} {path}: {type(error).__name__}"
             raise Unreachable(msg) from error
         if not response.is_success:
-            raise _failure(response, f"{self.base_url} answers {response.status_code} to {method} {path}")
+            raise self._failure(response, f"{self.base_url} answers {response.status_code} to {method} {path}")
         return response
 
     def ask(self, method: str, path: str, answer: type[M], **request: Any) -> M:
@@ -73,6 +76,22 @@ class HttpClient:
             msg = f"{self.base_url} answers {method} {path} with something that is no {answer.__name__}"
             raise Broken(msg) from error
 
+    def _failure(self, response: httpx.Response, what: str) -> DeliveryError:
+        try:
+            body = ErrorBody.model_validate_json(response.content)
+        except ValidationError:
+            body = ErrorBody()
+        why = body.message or body.error
+        msg = f"{what}: {why[:LONGEST_MESSAGE]}" if why else what
+        if response.status_code in BUSY_STATUSES:
+            return Unreachable(msg)
+        if response.is_server_error:
+            return self._server_error(msg)
+        if body.error == "broken":
+            return Broken(msg)
+        kind = NotFound if response.status_code == httpx.codes.NOT_FOUND else Refused
+        return kind(msg)
+
 
 @cache
 def _trusted() -> ssl.SSLContext:
@@ -81,22 +100,7 @@ def _trusted() -> ssl.SSLContext:
 
 
 class ErrorBody(BaseModel):
-    """The shapes of an error that are understood: the serving app's and MLflow's."""
+    """The shapes of an error that are understood: the serving app's, MLflow's and Triton's."""
 
     error: str = ""
-    error_code: str = ""
     message: str = ""
-
-
-def _failure(response: httpx.Response, what: str) -> DeliveryError:
-    try:
-        body = ErrorBody.model_validate_json(response.content)
-    except ValidationError:
-        body = ErrorBody()
-    msg = f"{what}: {body.message[:LONGEST_MESSAGE]}" if body.message else what
-    if response.is_server_error or response.status_code in BUSY_STATUSES:
-        return Unreachable(msg)
-    if body.error == "broken":
-        return Broken(msg)
-    kind = NotFound if response.status_code == httpx.codes.NOT_FOUND else Refused
-    return kind(msg)

@@ -1,6 +1,5 @@
 """Replicas of the serving app as an engine: stage, pinned predictions, reload. See `serving/routes`."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +10,9 @@ from delivery.engine import Engine, Seen, Served
 from delivery.errors import NotReady, Refused
 from delivery.manifest import Manifest
 from delivery.records import Candidate, Current, EngineRef
-from delivery.smoke import check_latency, compare
+from delivery.smoke import prove
 
 KIND = "serving-api"
-LATENCY_PROBES = 5
 
 
 class _Info(BaseModel):
@@ -75,11 +73,7 @@ class ServingReplica:
 
     def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
         """Ask pinned predictions for the golden rows, all at once and some alone."""
-        answer, _ = self._infer(candidate, manifest.golden.rows)
-        worst = compare(manifest.golden, answer.prediction, answer.probabilities)
-        probes = (manifest.golden.rows * LATENCY_PROBES)[:LATENCY_PROBES]
-        latency = check_latency([self._infer(candidate, [row])[1] for row in probes], self.latency_budget_ms)
-        return f"{len(manifest.golden.rows)} golden rows, off by {worst:.2g} at most, {latency}"
+        return prove(manifest.golden, lambda rows: self._infer(candidate, rows), self.latency_budget_ms)
 
     def drop(self, model: str, alias: str) -> None:
         """Unstage the candidate of *alias*."""
@@ -95,16 +89,14 @@ class ServingReplica:
         """Ask what is live and what is staged."""
         return self._seen(model)
 
-    def _infer(self, candidate: Candidate, rows: list[list[float]]) -> tuple[_Pinned, float]:
-        started = time.perf_counter()
+    def _infer(self, candidate: Candidate, rows: list[list[float]]) -> tuple[list[int], list[list[float]]]:
         path = f"/variant/{candidate.alias}/predict"
         body = {"rows": rows, "probabilities": True}
         answer = self.client.ask("POST", path, _Pinned, json=body, headers=_pin(candidate))
-        elapsed_ms = (time.perf_counter() - started) * 1000
         if answer.version != candidate.version:
             msg = f"{self.address} answers by v{answer.version} when v{candidate.version} is pinned"
             raise NotReady(msg)
-        return answer, elapsed_ms
+        return answer.prediction, answer.probabilities
 
     def _seen(self, model: str) -> Seen:
         answer = self.client.ask("GET", "/variants", _Variants)
@@ -114,7 +106,7 @@ class ServingReplica:
                 f"{self.name!r}: set INTERLOCK_SERVING_MODEL and INTERLOCK_SERVING_NAME, or name another block"
             )
             raise Refused(msg)
-        serves = {a: Served(info.version, info.sha256, info.epoch or 0) for a, info in answer.live.items()}
+        serves = {a: Served(info.version, info.sha256, info.epoch) for a, info in answer.live.items()}
         return Seen(serves, answer.staged)
 
 

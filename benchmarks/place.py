@@ -8,31 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from blocks.settings import Settings
+from blocks.settings import PORTS, Settings
 from stack.processes import Supervisor
 from stack.up import bring_up
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 def environment(home: Path) -> dict[str, str]:
     """Return variables that keep a stack apart from every other."""
-    prefect, mlflow, serving = free_ports(3)
-    return {
-        "INTERLOCK_HOME_FOLDER": str(home),
-        "INTERLOCK_PREFECT_PORT": str(prefect),
-        "INTERLOCK_MLFLOW_PORT": str(mlflow),
-        "INTERLOCK_SERVING_PORT": str(serving),
-    }
+    probes = {listener: socket.socket() for listener in PORTS}
+    for probe in probes.values():
+        probe.bind(("127.0.0.1", 0))
+    ports = {f"INTERLOCK_{name.upper()}_PORT": str(probe.getsockname()[1]) for name, probe in probes.items()}
+    for probe in probes.values():
+        probe.close()
+    return {"INTERLOCK_HOME_FOLDER": str(home), **ports}
 
 
 @contextmanager

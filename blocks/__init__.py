@@ -5,6 +5,7 @@ Where things are and how to prove who we are: configuration, and `.connect()`, w
     mlflow_registry    MLflow
     model_repository   the folder that engines read
     serving_api        the serving app, one or several replicas
+    triton_server      Triton, one or several replicas
     chat_webhook       where people are told
     engines            finds the block of an engine that a record names
 

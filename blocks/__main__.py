@@ -10,6 +10,7 @@ from blocks.model_repository import ModelRepository
 from blocks.named import NamedBlock
 from blocks.serving_api import ServingApi
 from blocks.settings import Settings
+from blocks.triton_server import TritonServer
 
 
 def blocks_of(settings: Settings) -> list[NamedBlock]:
@@ -20,6 +21,13 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
         ModelRepository(root=settings.repository_root),
         ServingApi(name=settings.environment, urls=list(settings.serving), token=settings.serving_token()),
         ChatWebhook(url=settings.chat_url),
+        TritonServer(
+            name=settings.environment,
+            http=[http for http, _ in settings.triton],
+            grpc=[grpc for _, grpc in settings.triton],
+            key=settings.triton_key(),
+            repository=settings.repository_root,
+        ),
     ]
 
 

@@ -13,10 +13,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from delivery.names import Alias, ModelName
 
-PORTS = {
-    "dev": {"prefect": 4200, "mlflow": 5000, "serving": 8080},
-    "prod": {"prefect": 4300, "mlflow": 5100, "serving": 8180},
+Listener = Literal["prefect", "mlflow", "serving", "triton", "triton_grpc", "triton_metrics"]
+PORTS: dict[Listener, int] = {
+    "prefect": 4200,
+    "mlflow": 5000,
+    "serving": 8080,
+    "triton": 8000,
+    "triton_grpc": 8001,
+    "triton_metrics": 8002,
 }
+OFFSET = {"dev": 0, "prod": 100}
 HOMES = {"dev": ".interlock", "prod": ".interlock-prod"}
 
 
@@ -39,6 +45,11 @@ class Settings(BaseSettings):
     prefect_port: int | None = Field(default=None, ge=1, le=65535, description="Prefect server; 4200, prod 4300")
     mlflow_port: int | None = Field(default=None, ge=1, le=65535, description="MLflow server; 5000, prod 5100")
     serving_port: int | None = Field(default=None, ge=1, le=65535, description="serving app; 8080, prod 8180")
+    triton_port: int | None = Field(default=None, ge=1, le=65535, description="Triton's HTTP; 8000, prod 8100")
+    triton_grpc_port: int | None = Field(default=None, ge=1, le=65535, description="Triton's gRPC; 8001, prod 8101")
+    triton_metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Triton's metrics; 8002, prod 8102"
+    )
     serving_model: ModelName = Field(default="best_model", description="the model that the serving app follows")
     serving_alias: Alias = Field(default="A", description="the alias behind the serving app's routes that name none")
     mlflow_url: str | None = Field(default=None, description="an MLflow server elsewhere")
@@ -58,12 +69,12 @@ class Settings(BaseSettings):
         """The folder of the local stack."""
         return (self.home_folder or Path(HOMES[self.environment])).absolute()
 
-    def port(self, part: Literal["prefect", "mlflow", "serving"]) -> int:
+    def port(self, part: Listener) -> int:
         """Return the port of a part of the local stack."""
         chosen: int | None = getattr(self, f"{part}_port")
-        return chosen or PORTS[self.environment][part]
+        return chosen or PORTS[part] + OFFSET[self.environment]
 
-    def local_url(self, part: Literal["prefect", "mlflow", "serving"]) -> str:
+    def local_url(self, part: Listener) -> str:
         """Return where a part of the local stack listens."""
         return f"http://{self.host}:{self.port(part)}"
 
@@ -99,10 +110,23 @@ class Settings(BaseSettings):
         """The file that holds the serving app's x-token."""
         return (self.serving_token_file or self.home / "serving-token").absolute()
 
+    @property
+    def triton(self) -> tuple[tuple[str, str], ...]:
+        """HTTP base URL and gRPC address of each Triton."""
+        return ((self.local_url("triton"), f"{self.host}:{self.port('triton_grpc')}"),)
+
     def serving_token(self) -> SecretStr:
         """Return the x-token, the first line of its file; made at first use, readable by its owner only."""
-        if not self.token_file.exists():
-            self.token_file.parent.mkdir(parents=True, exist_ok=True)
-            self.token_file.touch(mode=0o600)
-            self.token_file.write_text(secrets.token_urlsafe(32) + "\n")
-        return SecretStr(self.token_file.read_text().split()[0])
+        return _secret(self.token_file)
+
+    def triton_key(self) -> SecretStr:
+        """Return the key of Triton's control APIs; made at first use, readable by its owner only."""
+        return _secret(self.home / "triton-key")
+
+
+def _secret(path: Path) -> SecretStr:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32) + "\n")
+    return SecretStr(path.read_text().split()[0])

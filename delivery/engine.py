@@ -24,11 +24,11 @@ MOST_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Served:
-    """What a replica answers un-pinned requests of one alias with."""
+    """What a replica answers un-pinned requests of one alias with; *epoch* where the engine can tell it."""
 
     version: int
     sha256: str
-    epoch: int
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ class Sighting:
         variant, served = current.variants.get(alias), self.seen.serves.get(alias)
         if variant is None or not variant.follows(*self.engine.key):
             return served is None
-        return served is not None and served == Served(variant.active_version, variant.sha256, current.epoch)
+        if served is None or (served.version, served.sha256) != (variant.active_version, variant.sha256):
+            return False
+        return served.epoch in (None, current.epoch)
 
 
 class Replica(Protocol):
@@ -91,10 +93,16 @@ class Replica(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """All replicas of what answers predictions under one name."""
+    """
+    All replicas of what answers predictions under one name.
+
+    Args:
+        leads: Other engines are clients of this one, so it is asked first.
+    """
 
     ref: EngineRef
     replicas: Sequence[Replica]
+    leads: bool = False
 
     def load(self, candidate: Candidate) -> None:
         """Make the candidate answer pinned requests on every replica."""

@@ -8,6 +8,7 @@ Every error of a delivery, and what to do about it.
     |  |- Busy                another writer holds the model's lock
     |  |- StaleEpoch          somebody decided since this release looked
     |  |- DigestMismatch      bytes are not what the record says
+    |  |- ContractChanged     it takes or gives something else than what is live
     |  |- DigestRefused       these bytes failed before and nobody forced them
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
@@ -48,6 +49,10 @@ class StaleEpoch(Refused):
 
 class DigestMismatch(Refused):
     """Bytes are not what the record says."""
+
+
+class ContractChanged(Refused):
+    """It takes or gives something else than what is live."""
 
 
 class DigestRefused(Refused):

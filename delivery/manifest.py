@@ -64,6 +64,12 @@ class Manifest(BaseModel):
     metrics: dict[str, float] = {}
     golden: Golden
 
+    @property
+    def contract(self) -> str:
+        """What clients rely on: input, columns in their order, outputs, classes."""
+        columns = ", ".join(f"{column.name} {column.dtype}" for column in self.columns)
+        return f"{self.input_name}({columns}) -> {', '.join(self.outputs)} of {', '.join(self.class_names)}"
+
     @model_validator(mode="after")
     def _golden_rows_fit(self) -> Self:
         wrong = [row for row in self.golden.rows if len(row) != len(self.columns)]

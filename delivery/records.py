@@ -90,8 +90,8 @@ class Current(Record):
 
     def having(self, alias: str, variant: Variant | None, *, epoch: int, release_id: str) -> "Current":
         """Return the next decision, which differs from this one in *alias* only."""
-        others = {name: other for name, other in self.variants.items() if name != alias}
-        variants = others | ({alias: variant} if variant else {})
+        variants = {**self.variants, alias: variant}  # keeps the order: the first alias of an engine stays the first
+        variants = {name: kept for name, kept in variants.items() if kept}
         return self.model_copy(
             update={"epoch": epoch, "release_id": release_id, "updated_at_utc": utc_stamp(), "variants": variants}
         )

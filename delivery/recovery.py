@@ -58,12 +58,14 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     journal = _readable_journal(writer)
     if journal is None:
         return None
+    engines = [engine_for(ref) for ref in journal.engines]
+    for engine in engines:
+        engine.drop(writer.model, journal.candidate.alias)
     if current.same_decision(journal.before):
-        how = _undo_rehearsal(writer, engine_for, journal, cause)
+        how = _undo_rehearsal(writer, journal, cause)
     elif current.release_id != journal.release_id:
         how = "overtaken by a later decision"
     else:
-        engines = [engine_for(ref) for ref in journal.engines]
         reason = _why_back(engines, current, journal, cause)
         how = _roll_back(writer, engines, journal, reason) if reason else _roll_forward(writer, journal)
         how += _alias_behind(writer, registry, journal.candidate.alias)
@@ -99,9 +101,7 @@ def _readable_journal(writer: Writer) -> Journal | None:
         return None
 
 
-def _undo_rehearsal(writer: Writer, engine_for: EngineFor, journal: Journal, cause: BaseException | None) -> str:
-    for ref in journal.engines:
-        engine_for(ref).drop(writer.model, journal.candidate.alias)
+def _undo_rehearsal(writer: Writer, journal: Journal, cause: BaseException | None) -> str:
     if isinstance(cause, Broken) and not _is_live(journal.before, journal):
         writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, str(cause))
     _quarantine_if_refused(writer, journal)

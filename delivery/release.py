@@ -15,7 +15,7 @@ from uuid import uuid4
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
 from delivery.engine import Engine, EngineFor, Sighting, absent, without_any
-from delivery.errors import Broken, DigestRefused, OutOfTime, Unreachable, telling
+from delivery.errors import Broken, ContractChanged, DigestRefused, OutOfTime, Unreachable, telling
 from delivery.records import Candidate, Check, Current, HistoryEntry, Journal, Run, Variant
 from delivery.recovery import recover
 from delivery.registry import Registry
@@ -68,11 +68,18 @@ class Release:
             self.writer.open_journal(self.journal)
 
     def materialize(self) -> None:
-        """Put the version into the model repository, checked against its digest."""
+        """
+        Put the version into the model repository, checked against its digest.
+
+        Raises:
+            DigestMismatch: The registry's bytes are not the trained ones.
+            ContractChanged: It takes or gives something else than what is live.
+        """
         with self._step("materialize"):
             self.writer.materialize(
                 self.candidate, lambda artifact, target: self.registry.fetch(self.candidate, artifact, target)
             )
+            self._check_contract()
 
     def load(self) -> None:
         """Make the candidate answer pinned requests on every replica of every engine."""
@@ -119,8 +126,10 @@ class Release:
         self.alias_pending = True
 
     def close(self) -> None:
-        """Complete the account of the decision and forget the journal."""
+        """Forget the candidate, complete the account of the decision and forget the journal."""
         with self._step("close"):
+            for engine in self.engines:
+                engine.drop(self.candidate.model, self.candidate.alias)
             self.writer.account(self._entry(self.outcome))
             self.writer.close_journal()
 
@@ -134,6 +143,16 @@ class Release:
     @property
     def _name(self) -> str:
         return f"{self.candidate.model} v{self.candidate.version}"
+
+    def _check_contract(self) -> None:
+        store, live = self.writer.store, self.before.variants.get(self.candidate.alias)
+        if live is None:
+            return
+        old = store.manifest(self.candidate.model, live.active_version).contract
+        new = store.manifest(self.candidate.model, self.candidate.version).contract
+        if new != old:
+            msg = f"{self._name} takes and gives {new}, v{live.active_version} {old}: give it a model name of its own"
+            raise ContractChanged(msg)
 
     def _plan(self, run: Run, why: str) -> Journal:
         live = self.before.variants.get(self.candidate.alias)
@@ -236,4 +255,5 @@ def _enrolled(store: Store, candidate: Candidate, engines: Sequence[Engine], eng
     named = {engine.ref.key: engine for engine in engines}
     variant = store.current(candidate.model).variants.get(candidate.alias)
     others = [ref for ref in (variant.engines if variant else ()) if ref.key not in named]
-    return [*named.values(), *(engine_for(ref) for ref in others)]
+    engines = [*named.values(), *(engine_for(ref) for ref in others)]
+    return sorted(engines, key=lambda engine: not engine.leads)

@@ -1,5 +1,8 @@
 """Real inferences compared with the golden answers: 24 % of damaged models load, run and answer wrongly."""
 
+import time
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +11,28 @@ from delivery.manifest import Golden
 
 TOLERANCE = 1e-4
 SUM_TOLERANCE = 1e-3
+LATENCY_PROBES = 5
+
+
+Infer = Callable[[list[list[float]]], tuple[npt.ArrayLike, npt.ArrayLike]]
+"""Asks for rows, shape (n, features); gives labels, shape (n,), and probabilities, shape (n, classes)."""
+
+
+def prove(golden: Golden, infer: Infer, latency_budget_ms: float) -> str:
+    """
+    Ask for the golden rows at once, and for some alone; return what was measured.
+
+    Raises:
+        SmokeFailed: Another answer than in training, or the median single row takes over *latency_budget_ms*.
+    """
+    worst = compare(golden, *infer(golden.rows))
+    latencies = []
+    for row in (golden.rows * LATENCY_PROBES)[:LATENCY_PROBES]:
+        started = time.perf_counter()
+        infer([row])
+        latencies.append((time.perf_counter() - started) * 1000)
+    latency = check_latency(latencies, latency_budget_ms)
+    return f"{len(golden.rows)} golden rows, off by {worst:.2g} at most, {latency}"
 
 
 def compare(golden: Golden, labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:

@@ -2,5 +2,6 @@
 Stories that an operator starts; the only place with @flow.
 
     train_register_reload    train -> gate -> register -> release to the serving app
+    deploy_to_triton         a registered version -> release to Triton, and to the serving app in front of it
     recover_run              the hook of every flow: calls `delivery.recovery.recover`, has no logic of its own
 """

@@ -4,6 +4,7 @@ Everything on one machine, and the operator's verbs that need no Prefect.
     cli          the `interlock` command
     parts        what runs: Prefect server, MLflow server, serving app, worker, reconcile loop
     processes    supervisor keeps them alive
+    triton_server      becomes the wheel's tritonserver; triton_onnxruntime is its backend
     ports        who holds a port
     up           bring it up, ready to use
     status       what runs and what is live

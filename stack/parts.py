@@ -1,13 +1,13 @@
-"""What runs on one machine: five processes of this environment's Python, each with its own part of the home folder."""
+"""What runs on one machine: six processes of this environment's Python, each with its own part of the home folder."""
 
 import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from blocks.settings import Settings
+from blocks.settings import Listener, Settings
+from stack.triton_server import why_not
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
@@ -20,14 +20,14 @@ class Part:
 
     Args:
         health: URL that answers 200 when the part is usable; None for parts that answer nobody.
-        port: Which setting names its port.
+        ports: Which settings name its ports.
         autostart: Whether it can start before the stack is provisioned.
     """
 
     name: str
     command: list[str]
     health: str | None = None
-    port: Literal["prefect", "mlflow", "serving"] | None = None
+    ports: tuple[Listener, ...] = ()
     autostart: bool = True
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
         "prefect",
         [f"{BIN}/prefect", "server", "start", "--host", host, "--port", str(settings.port("prefect"))],
         health=f"{settings.prefect_api}/health",
-        port="prefect",
+        ports=("prefect",),
     )
     if settings.mlflow_url is None:
         store = [
@@ -81,7 +81,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
                 *store,
             ],
             health=f"{settings.mlflow}/health",
-            port="mlflow",
+            ports=("mlflow",),
             environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
     if not settings.serving_urls:
@@ -89,7 +89,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
             "serving",
             [sys.executable, "-m", "serving"],
             health=f"{settings.local_url('serving')}/healthz",
-            port="serving",
+            ports=("serving",),
             environment={
                 "INTERLOCK_SERVING_NAME": settings.environment,
                 "INTERLOCK_SERVING_HOST": host,
@@ -99,6 +99,13 @@ def _parts(settings: Settings) -> Iterator[Part]:
                 "INTERLOCK_SERVING_MODEL": settings.serving_model,
                 "INTERLOCK_SERVING_ALIAS": settings.serving_alias,
             },
+        )
+    if not why_not(settings):
+        yield Part(
+            "triton",
+            [sys.executable, "-m", "stack.triton_server"],
+            health=f"{settings.local_url('triton')}/v2/health/ready",
+            ports=("triton", "triton_grpc", "triton_metrics"),
         )
     yield Part(
         "worker",

@@ -1,9 +1,11 @@
 """Store, registry and engines of an environment, without Prefect: what the operator's verbs and the loop work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from adapters import serving_api, triton_config
 from adapters.mlflow_registry import MlflowRegistry
-from adapters.serving_api import KIND, serving_engine
+from adapters.serving_api import serving_engine
+from adapters.triton import servers_of, triton_engine
 from blocks.settings import Settings
 from delivery.engine import Engine
 from delivery.errors import NotFound
@@ -17,7 +19,8 @@ class Place:
 
     store: Store
     registry: MlflowRegistry
-    token: str
+    token: str = field(repr=False)
+    triton_key: str = field(repr=False)
 
     def engine_for(self, ref: EngineRef) -> Engine:
         """
@@ -26,13 +29,16 @@ class Place:
         Raises:
             NotFound: Nobody knows that kind.
         """
-        if ref.kind != KIND:
-            msg = f"engine {ref.name} is a {ref.kind}; known is {KIND}"
-            raise NotFound(msg)
-        return serving_engine(ref.name, ref.urls, self.token)
+        if ref.kind == serving_api.KIND:
+            return serving_engine(ref.name, ref.urls, self.token)
+        if ref.kind == triton_config.KIND:
+            return triton_engine(ref.name, servers_of(ref.urls), self.triton_key, self.store)
+        msg = f"engine {ref.name} is a {ref.kind}; known are {serving_api.KIND} and {triton_config.KIND}"
+        raise NotFound(msg)
 
 
 def place(settings: Settings) -> Place:
     """Return where the things of *settings* are; nothing is opened before the first question."""
     registry = MlflowRegistry(settings.mlflow, auth=settings.mlflow_auth)
-    return Place(Store(settings.repository_root), registry, settings.serving_token().get_secret_value())
+    token, key = settings.serving_token().get_secret_value(), settings.triton_key().get_secret_value()
+    return Place(Store(settings.repository_root), registry, token, key)

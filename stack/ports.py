@@ -17,13 +17,14 @@ def check_free(settings: Settings, parts: list[Part]) -> None:
         StackError: One is taken; the message says by what, and which variable chooses another.
     """
     for part in parts:
-        if part.port and not _is_free(settings.host, settings.port(part.port)):
-            port = settings.port(part.port)
-            msg = (
-                f"port {port} of {part.name} is taken by {_holder(port)}; stop that, or choose another by "
-                f"INTERLOCK_{part.port.upper()}_PORT"
-            )
-            raise StackError(msg)
+        for listener in part.ports:
+            port = settings.port(listener)
+            if not _is_free(settings.host, port):
+                msg = (
+                    f"port {port} of {part.name} is taken by {_holder(port)}; stop that, or choose another by "
+                    f"INTERLOCK_{listener.upper()}_PORT"
+                )
+                raise StackError(msg)
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -16,6 +16,7 @@ from stack.errors import StackError
 from stack.parts import BIN, ROOT, environment, parts, pool
 from stack.ports import check_free
 from stack.processes import Supervisor
+from stack.triton_server import why_not
 
 HEALTHY_S = 180.0
 DEPLOY_S = 120.0
@@ -30,6 +31,8 @@ def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
     """
     supervisor = Supervisor(settings)
     settings.serving_token()
+    if reason := why_not(settings):
+        say(f"without Triton: {reason}")
     if not supervisor.is_running():
         check_free(settings, parts(settings))
         supervisor.start()

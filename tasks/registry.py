@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from adapters.mlflow_registry import Registration
 from adapters.mlflow_tracking import LoggedRun
 from blocks.mlflow_registry import MlflowRegistry
+from delivery.errors import NotFound
 from delivery.gate import Verdict
 from delivery.records import Candidate
 from learners.training import Trained
@@ -43,3 +44,19 @@ def register(
     registration = Registration(model, run.run_id, run.source, run.model_id, tags)
     version = registry.connect().register(registration)
     return Candidate(model=model, alias=alias, version=version, run_id=run.run_id, sha256=trained.sha256)
+
+
+@step()
+def resolve(registry: MlflowRegistry, model: str, alias: str, version: int | None) -> Candidate:
+    """
+    Return the version that the alias names, or *version*, as a candidate.
+
+    Raises:
+        NotFound: The alias names nothing, or there is no such version.
+    """
+    client = registry.connect()
+    named = version or client.alias(model, alias)
+    if named is None:
+        msg = f"alias {alias} of {model} names no version in MLflow; pass version=, or release one under it"
+        raise NotFound(msg)
+    return client.candidate(model, alias, named)

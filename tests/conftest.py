@@ -1,11 +1,11 @@
 """Fixtures that every package's tests use."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fakes import RUN, FakeRegistry, FakeReplica, World, candidate_of
+from ports import free_ports
 
 from delivery.release import Release, released
 from delivery.store import Store
@@ -53,6 +53,4 @@ def release(world: World) -> Callable[..., Release]:
 @pytest.fixture
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]

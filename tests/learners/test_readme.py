@@ -10,7 +10,7 @@ from learners.training import train
 def test_the_learner_in_the_readme_trains_and_passes_the_default_gate():
     (code,) = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
     module: dict[str, object] = {}
-    exec(code, module)  # noqa: S102
+    exec(code, module)
     learner = module["LEARNER"]
 
     trained = train("wine", learner, parameters(learner, {"trees": 50}))

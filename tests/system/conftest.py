@@ -2,19 +2,20 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import psutil
 import pytest
+from ports import free_ports
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from blocks.settings import Settings
+from blocks.settings import Listener, Settings
 from delivery.store import Store
 from stack.parts import BIN, ROOT
 from stack.place import Place, place
@@ -28,16 +29,6 @@ def pytest_collection_modifyitems(items):
         if here in item.path.parents:
             item.add_marker("system")
             item.add_marker(pytest.mark.filterwarnings("default"))  # MLflow and scikit-learn warn as they like
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 @dataclass(frozen=True)
@@ -82,15 +73,12 @@ class Stack:
 def stack() -> Iterator[Stack]:
     """`interlock up`, as a user does it; `interlock down` leaves no process behind."""
     home = Path(tempfile.mkdtemp(prefix="interlock-"))
-    prefect, mlflow, serving = free_ports(3)
-    ours = {
-        "INTERLOCK_HOME_FOLDER": str(home),
-        "INTERLOCK_PREFECT_PORT": str(prefect),
-        "INTERLOCK_MLFLOW_PORT": str(mlflow),
-        "INTERLOCK_SERVING_PORT": str(serving),
-    }
+    listeners: tuple[Listener, ...] = get_args(Listener)
+    ports = {f"{listener}_port": port for listener, port in zip(listeners, free_ports(len(listeners)), strict=True)}
+    ours = {f"INTERLOCK_{name.upper()}": str(port) for name, port in ports.items()}
+    ours["INTERLOCK_HOME_FOLDER"] = str(home)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("INTERLOCK_", "PREFECT_", "PYTEST_"))}
-    settings = Settings(home_folder=home, prefect_port=prefect, mlflow_port=mlflow, serving_port=serving)
+    settings = Settings(home_folder=home, **ports)
     up = Stack(settings, inherited | ours | {"PATH": f"{BIN}:{inherited['PATH']}"})
     done = up.interlock("up")
     assert done.returncode == 0, done.stdout + done.stderr

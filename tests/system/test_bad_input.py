@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from conftest import free_ports
 from models import TOKEN, iris, served, wrong
+from ports import free_ports
 from prefect.states import State
 from wire import wire
 

@@ -1,0 +1,264 @@
+"""
+Replicas of Triton as an engine. What Triton really does decides how: see docs/adr/0005.
+
+    prove     load under `<model>--candidate` with an overriding configuration and the file itself; infer by version
+    follow    replace config.pbtxt (version_policy specific), then load; never unload what serves
+    observe   an un-versioned answer names the version; the golden rows stand in for its digest
+
+Load and unload go over gRPC (over HTTP they stall other clients), inference and health over HTTP.
+A 200 proves nothing: after each load the version's own readiness and an un-versioned answer are asked for.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from adapters.http import HttpClient
+from adapters.triton_config import CANDIDATE, KIND, as_json, as_text, candidate_of, folder_of, model_config
+from delivery.engine import Engine, Seen, Served
+from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed, Unreachable
+from delivery.manifest import Golden, Manifest
+from delivery.records import Candidate, Current, EngineRef, Variant
+from delivery.smoke import compare, prove
+from delivery.store import Store
+from delivery.store.folders import EngineFolder, engine_folders
+
+KEY_HEADER = "x-admin-key"
+GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
+AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+WRONG_DIGEST = "answers otherwise than in training"
+
+
+class _Output(BaseModel):
+    name: str
+    shape: list[int]
+    data: list[float]
+
+
+class _Inferred(BaseModel):
+    model_version: int
+    outputs: list[_Output]
+
+
+class _Metadata(BaseModel):
+    versions: list[int] = []
+
+
+@dataclass(frozen=True)
+class TritonReplica:
+    """
+    One tritonserver.
+
+    Args:
+        http: Where it infers and says what is ready.
+        grpc: `host:port` where it loads and unloads.
+        key: Of the restricted control APIs.
+        name: The name that it is enrolled under.
+        store: The repository whose `models/` it mounts.
+        load_timeout_s: Longest a load may take.
+    """
+
+    http: HttpClient
+    grpc: str
+    key: str = field(repr=False)
+    name: str
+    store: Store
+    latency_budget_ms: float
+    load_timeout_s: float
+
+    @property
+    def address(self) -> str:
+        """The HTTP base URL."""
+        return self.http.base_url
+
+    def load(self, candidate: Candidate) -> None:
+        """Load this version alone under the candidate's name, from bytes, so that nothing in the repository changes."""
+        manifest = self.store.manifest(candidate.model, candidate.version)
+        config = as_json(model_config(candidate_of(candidate.model), manifest, [candidate.version]))
+        content = self.store.paths(candidate.model).onnx(candidate.version).read_bytes()
+        files = {f"file:{candidate.version}/model.onnx": content}
+        self._control(lambda client: self._load(client, candidate_of(candidate.model), config=config, files=files))
+
+    def ready(self, candidate: Candidate) -> None:
+        """Ask for the candidate's own readiness."""
+        self._must_be_ready(candidate_of(candidate.model), candidate.version)
+
+    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+        """Infer the golden rows by the candidate's name and version."""
+        name = candidate_of(candidate.model)
+
+        def infer(rows: list[list[float]]) -> tuple[list[float], list[list[float]]]:
+            return self._infer(name, candidate.version, manifest, rows)[1:]
+
+        return prove(manifest.golden, infer, self.latency_budget_ms)
+
+    def drop(self, model: str, alias: str) -> None:
+        """Unload the candidate's name, which no client knows; *alias* is not part of it."""
+        del alias
+        self._control(lambda client: client.unload_model(candidate_of(model), headers=self._headers()))
+
+    def follow(self, current: Current) -> Seen:
+        """Let every enrolled alias's folder serve the decided version, and no other folder serve anything."""
+        kept = set()
+        for alias, variant in current.variants.items():
+            if variant.follows(KIND, self.name):
+                name = folder_of(current, alias, self.name)
+                kept.add(name)
+                self._follow(EngineFolder(self.store.paths(current.model), name), current.model, variant)
+        for folder in engine_folders(self.store.paths(current.model)):
+            if folder.name not in kept:
+                folder.remove_config()
+                self._control(lambda client, name=folder.name: client.unload_model(name, headers=self._headers()))  # type: ignore[misc]
+        return self._seen(current)
+
+    def observe(self, model: str) -> Seen:
+        """Ask what answers un-versioned requests, and whether a candidate is loaded."""
+        return self._seen(self.store.current(model))
+
+    def _follow(self, folder: EngineFolder, model: str, variant: Variant) -> None:
+        manifest = self.store.manifest(model, variant.active_version)
+        versions = [variant.active_version, *self._warm(folder.name, variant)]
+        for version in versions:
+            folder.link(version)
+        changed = folder.write_config(as_text(model_config(folder.name, manifest, versions)))
+        if changed or self._answering(folder.name, manifest) != variant.active_version:
+            self._control(lambda client: self._load(client, folder.name))
+        self._must_be_ready(folder.name, variant.active_version)
+        version, labels, probabilities = self._infer(folder.name, None, manifest, manifest.golden.rows)
+        if version != variant.active_version:
+            msg = f"{self.address} answers un-versioned by v{version} of {folder.name}, not v{variant.active_version}"
+            raise NotReady(msg)
+        compare(manifest.golden, labels, probabilities)
+
+    def _warm(self, name: str, variant: Variant) -> list[int]:
+        """Keep the version before while it is lower (Triton answers by the highest); nothing is loaded for it."""
+        previous = variant.previous_version
+        lower = previous is not None and previous < variant.active_version
+        return [previous] if previous is not None and lower and self._is_ready(name, previous) else []
+
+    def _seen(self, current: Current) -> Seen:
+        serves = {}
+        for alias, variant in current.variants.items():
+            name = folder_of(current, alias, self.name)
+            if variant.follows(KIND, self.name) and (served := self._served(name, current.model, variant)):
+                serves[alias] = served
+        staged = self._versions(candidate_of(current.model))
+        return Seen(serves, {CANDIDATE: staged[0]} if staged else {})
+
+    def _served(self, name: str, model: str, variant: Variant) -> Served | None:
+        manifest = self.store.manifest(model, variant.active_version)
+        try:
+            version, labels, probabilities = self._infer(name, None, manifest, manifest.golden.rows)
+        except (Refused, Broken):
+            return None
+        if version != variant.active_version:
+            return Served(version, "")
+        return Served(version, variant.sha256 if _agrees(manifest.golden, labels, probabilities) else WRONG_DIGEST)
+
+    def _answering(self, name: str, manifest: Manifest) -> int | None:
+        try:
+            return self._infer(name, None, manifest, manifest.golden.rows[:1])[0]
+        except (Refused, Broken):
+            return None
+
+    def _versions(self, name: str) -> list[int]:
+        try:
+            return self.http.ask("GET", f"/v2/models/{name}", _Metadata).versions
+        except (Refused, Broken):
+            return []
+
+    def _is_ready(self, name: str, version: int) -> bool:
+        try:
+            self.http.call("GET", f"/v2/models/{name}/versions/{version}/ready")
+        except (Refused, Broken):
+            return False
+        return True
+
+    def _must_be_ready(self, name: str, version: int) -> None:
+        if not self._is_ready(name, version):
+            msg = f"{self.address} does not have {name} v{version} ready"
+            raise NotReady(msg)
+
+    def _infer(
+        self, name: str, version: int | None, manifest: Manifest, rows: list[list[float]]
+    ) -> tuple[int, list[float], list[list[float]]]:
+        shape, flat = [len(rows), len(manifest.columns)], [cell for row in rows for cell in row]
+        body = {"inputs": [{"name": manifest.input_name, "shape": shape, "datatype": "FP32", "data": flat}]}
+        path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
+        answer = self.http.ask("POST", f"{path}/infer", _Inferred, json=body)
+        outputs = {output.name: output.data for output in answer.outputs}
+        try:
+            label, probabilities = (outputs[wanted] for wanted in manifest.outputs)
+        except KeyError as error:
+            msg = f"{self.address} gives {sorted(outputs)} for {name}, not {manifest.outputs}"
+            raise SmokeFailed(msg) from error
+        width = len(manifest.class_names)
+        return answer.model_version, label, [probabilities[i : i + width] for i in range(0, len(probabilities), width)]
+
+    def _load(
+        self, client: InferenceServerClient, name: str, config: str | None = None, files: dict[str, bytes] | None = None
+    ) -> None:
+        client.load_model(name, headers=self._headers(), config=config, files=files, client_timeout=self.load_timeout_s)
+
+    def _control(self, act: Callable[[InferenceServerClient], None]) -> None:
+        with self._grpc() as client:
+            try:
+                act(client)
+            except InferenceServerException as error:
+                raise self._failure(error) from error
+
+    @contextmanager
+    def _grpc(self) -> Iterator[InferenceServerClient]:
+        client = InferenceServerClient(self.grpc)
+        try:
+            yield client
+        finally:
+            with suppress(Exception):
+                client.close()
+
+    def _headers(self) -> dict[str, str]:
+        return {GRPC_KEY_HEADER: self.key}
+
+    def _failure(self, error: InferenceServerException) -> DeliveryError:
+        status, what = str(error.status()), f"{self.grpc}: {error.message()}"
+        if "expecting header" in what:  # Triton says UNAVAILABLE to a wrong key, too
+            return Refused(f"{self.grpc} refuses the control key")
+        return Unreachable(what) if any(away in status for away in AWAY) else Broken(what)
+
+
+def _agrees(golden: Golden, labels: list[float], probabilities: list[list[float]]) -> bool:
+    try:
+        compare(golden, labels, probabilities)
+    except SmokeFailed:
+        return False
+    return True
+
+
+def triton_engine(
+    name: str,
+    servers: Sequence[tuple[str, str]],
+    key: str,
+    store: Store,
+    *,
+    timeout_s: float = 5.0,
+    load_timeout_s: float = 60.0,
+    latency_budget_ms: float = 500.0,
+) -> Engine:
+    """Return Triton at *servers*, pairs of HTTP base URL and gRPC `host:port`, as the engine *name*."""
+    replicas = [
+        TritonReplica(
+            HttpClient(http, timeout_s, server_error=Broken), grpc, key, name, store, latency_budget_ms, load_timeout_s
+        )
+        for http, grpc in servers
+    ]
+    urls = tuple(url for http, grpc in servers for url in (http, f"grpc://{grpc}"))
+    return Engine(EngineRef(kind=KIND, name=name, urls=urls), replicas, leads=True)
+
+
+def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs that an enrolment's addresses name."""
+    return [(http, grpc.removeprefix("grpc://")) for http, grpc in zip(urls[::2], urls[1::2], strict=True)]

@@ -1,0 +1,55 @@
+"""Block: where Triton is, and the key that lets a release load and unload."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field, HttpUrl, SecretStr
+
+from adapters.triton import triton_engine
+from adapters.triton_config import KIND
+from blocks.named import NamedBlock
+from delivery.engine import Engine
+from delivery.store import Store
+
+Url = Annotated[str, Field(pattern=r"^https?://")]
+HostPort = Annotated[str, Field(pattern=r"^[^/\s]+:\d+$")]
+
+
+class TritonServer(NamedBlock):
+    """
+    Triton, one or several replicas over the same model repository.
+
+    Example:
+        ```python
+        from blocks.triton_server import TritonServer
+
+        engine = TritonServer.load("BLOCK_NAME").connect()
+        ```
+    """
+
+    _block_type_name: ClassVar[str | None] = "Triton Server"
+    _block_type_slug: ClassVar[str | None] = KIND
+    _documentation_url = HttpUrl("https://docs.nvidia.com/deeplearning/triton-inference-server/")
+
+    name: str = Field(default="dev", description="Name under which the server is enrolled.")
+    http: list[Url] = Field(min_length=1, description="HTTP base URL of every replica, for inference and health.")
+    grpc: list[HostPort] = Field(min_length=1, description="host:port of gRPC of every replica, in the same order.")
+    key: SecretStr = Field(description="Key of the restricted control APIs.")
+    repository: Path = Field(description="Root of the model repository whose models/ every replica mounts.")
+    timeout_s: float = Field(default=5.0, gt=0, description="Seconds that an inference or a question may take.")
+    load_timeout_s: float = Field(default=60.0, gt=0, description="Seconds that a load may take.")
+    latency_budget_ms: float = Field(
+        default=500.0, gt=0, description="Milliseconds that the median single-row inference of a candidate may take."
+    )
+
+    def connect(self) -> Engine:
+        """Return the engine. Nothing is opened before its first call."""
+        return triton_engine(
+            self.name,
+            list(zip(self.http, self.grpc, strict=True)),
+            self.key.get_secret_value(),
+            Store(self.repository),
+            timeout_s=self.timeout_s,
+            load_timeout_s=self.load_timeout_s,
+            latency_budget_ms=self.latency_budget_ms,
+        )

@@ -1,0 +1,66 @@
+"""
+What one engine reads below `models/`: a folder of versions with a configuration that says which of them serve.
+
+The plain folder of a model holds every version. Another folder of the same model (Triton: one per further alias)
+holds hard links to the versions that it may serve.
+"""
+
+import os
+from pathlib import Path
+
+from delivery.store.files import remove, replace, sync_folder, writing
+from delivery.store.paths import MANIFEST, ONNX, ModelPaths
+
+CONFIG = "config.pbtxt"
+SEPARATOR = "--"
+
+
+class EngineFolder:
+    """The folder *name* of a model. Every method raises Unwritable when the repository is read-only or full."""
+
+    def __init__(self, paths: ModelPaths, name: str) -> None:
+        """Take the model's paths; the folder is made when it is first written."""
+        self._paths = paths
+        self.name = name
+        self._folder = paths.root / "models" / name
+
+    @property
+    def config(self) -> str | None:
+        """The configuration, or None if there is none."""
+        try:
+            return (self._folder / CONFIG).read_text()
+        except FileNotFoundError:
+            return None
+
+    def write_config(self, text: str) -> bool:
+        """Replace the configuration atomically; return whether it was another."""
+        if self.config == text:
+            return False
+        with writing(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._paths.staging.mkdir(parents=True, exist_ok=True)
+            replace(self._folder / CONFIG, text.encode(), self._paths.staging)
+        return True
+
+    def remove_config(self) -> None:
+        """Remove the configuration: the folder serves nothing."""
+        with writing(self._folder):
+            remove(self._folder / CONFIG)
+
+    def link(self, version: int) -> None:
+        """Make a version of the model available in this folder."""
+        target = self._folder / str(version)
+        if self.name == self._paths.model or (target / MANIFEST).exists():
+            return
+        with writing(self._folder):
+            target.mkdir(parents=True, exist_ok=True)
+            for name in (ONNX, MANIFEST):
+                (target / name).unlink(missing_ok=True)
+                os.link(self._paths.version(version) / name, target / name)
+            sync_folder(target)
+
+
+def engine_folders(paths: ModelPaths) -> list[EngineFolder]:
+    """Return every folder of the model that has a configuration."""
+    names: list[Path] = [paths.versions, *paths.versions.parent.glob(f"{paths.model}{SEPARATOR}*")]
+    return [EngineFolder(paths, path.name) for path in names if (path / CONFIG).exists()]

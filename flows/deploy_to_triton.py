@@ -1,0 +1,80 @@
+r"""
+Make a registered version live on Triton, or leave everything as it was.
+
+    resolve -> snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+                   \______________________ any failure: recover ______________________/
+"""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from blocks.chat_webhook import ChatWebhook
+from blocks.engines import engine_for
+from blocks.mlflow_registry import MlflowRegistry
+from blocks.model_repository import ModelRepository
+from blocks.serving_api import ServingApi
+from blocks.triton_server import TritonServer
+from delivery.names import alias_name, model_name
+from delivery.release import released
+from flows.recover_run import recover_run
+from tasks import registry as registry_steps
+from tasks import release as steps
+from tasks.news import announced, publish_release
+from tasks.run import this_run
+
+
+@flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
+def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
+    model: str = "best_model",
+    alias: str = "A",
+    version: int | None = None,
+    force: bool = False,  # noqa: FBT001, FBT002 - a check box in the Prefect UI
+    registry: str = "dev",
+    repository: str = "dev",
+    triton: str = "dev",
+    serving: str | None = None,
+    chat: str = "dev",
+) -> State[Any]:
+    """
+    Deploy the version that *alias* names now, or *version*.
+
+    Args:
+        model: Registered name in MLflow, and folder in the repository.
+        alias: Under which the version goes live.
+        version: The version; without it, the one that *alias* names in MLflow.
+        force: Release bytes that failed before.
+        registry: Name of the block MlflowRegistry.
+        repository: Name of the block ModelRepository.
+        triton: Name of the block TritonServer.
+        serving: Name of a block ServingApi, to release to the serving app by the same decision.
+        chat: Name of the block ChatWebhook.
+
+    Raises:
+        DeliveryError: Why nothing changed; the message names the version that serves on.
+    """
+    model_name(model)
+    alias_name(alias)
+    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
+    engines, people = [TritonServer.named(triton).connect()], ChatWebhook.named(chat)
+    engines += [ServingApi.named(serving).connect()] if serving else []
+
+    with announced(people, store, model, alias) as news:
+        candidate = registry_steps.resolve(mlflow, model, alias, version)
+        news.learned(candidate)
+        with released(
+            store, candidate, engines, engine_for=engine_for, registry=mlflow.connect(), run=this_run(), why="deployed"
+        ) as delivery:
+            steps.snapshot(delivery, force=force)
+            steps.materialize(delivery)
+            steps.load(delivery)
+            steps.ready(delivery)
+            steps.smoke(delivery)
+            steps.commit(delivery)
+            steps.switch(delivery)
+            steps.confirm(delivery)
+            steps.point_alias(delivery)
+        publish_release(delivery, None)
+        return Completed(message=news.tell("RELEASED", delivery.outcome))

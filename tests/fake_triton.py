@@ -1,0 +1,187 @@
+"""
+A Triton in this process that carries what was measured of the real one (docs/adr/0005), on real sockets.
+
+- a folder `13.failed_x` is version 13; any name that begins with a digit is
+- without a policy the highest version serves at once; `specific` serves what it names and skips what is absent
+- a failed load changes nothing that serves, but makes the server's readiness 400
+- un-versioned requests go to the highest ready version
+- a restart serves nothing but what `--load-model` names
+"""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import grpc
+import numpy as np
+from google.protobuf import json_format, text_format
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+
+from learners.conversion import OnnxClassifier
+
+HEADER = "triton-grpc-protocol-admin-key"
+
+
+class LoadFailed(Exception):
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
+    """What is loaded, by name and version."""
+
+    def __init__(self, models: Path, key: str) -> None:
+        self.models = models
+        self.key = key
+        self.loaded: dict[str, dict[int, OnnxClassifier]] = {}
+        self.failed = False
+        self.http = ""
+        self.grpc = ""
+
+    def restart(self, load_models: tuple[str, ...] = ()) -> None:
+        self.loaded, self.failed = {}, False
+        for name in load_models:
+            try:
+                self.load(name)
+            except LoadFailed:
+                self.failed = True
+
+    def load(self, name: str, config: str | None = None, files: dict[str, bytes] | None = None) -> None:
+        try:
+            self.loaded[name] = self._from_files(config, files) if files else self._from_folder(name)
+        except LoadFailed:
+            self.failed = True
+            raise
+
+    def infer(self, name: str, version: int | None, body: dict) -> tuple[int, dict]:
+        versions = self.loaded.get(name, {})
+        chosen = max(versions, default=None) if version is None else version
+        if chosen not in versions:
+            return 400, {"error": f"Request for unknown model: '{name}' has no available versions"}
+        (tensor,) = body["inputs"]
+        try:
+            rows = np.asarray(tensor["data"], dtype=np.float32).reshape(tensor["shape"])
+            labels, probabilities = versions[chosen].predict(rows)
+        except Exception as error:  # noqa: BLE001
+            return 500, {"error": str(error)}
+        outputs = [
+            {"name": "label", "datatype": "INT64", "shape": [len(labels), 1], "data": labels.tolist()},
+            {
+                "name": "probabilities",
+                "datatype": "FP32",
+                "shape": list(probabilities.shape),
+                "data": probabilities.ravel().tolist(),
+            },
+        ]
+        return 200, {"model_name": name, "model_version": str(chosen), "outputs": outputs}
+
+    def get(self, path: str) -> tuple[int, dict]:
+        if path == "/v2/health/ready":
+            return (400 if self.failed else 200), {}
+        name, _, rest = path.removeprefix("/v2/models/").partition("/")
+        versions = self.loaded.get(name, {})
+        if match := re.fullmatch(r"versions/(\d+)/ready", rest):
+            return (200 if int(match[1]) in versions else 400), {}
+        if rest == "" and versions:
+            return 200, {"name": name, "versions": [str(version) for version in sorted(versions)]}
+        return 400, {"error": f"Request for unknown model: '{name}' is not found"}
+
+    def RepositoryModelLoad(self, request, context):  # noqa: N802
+        self._admit(context)
+        parameters = dict(request.parameters)
+        config = parameters.pop("config", None)
+        files = {key: value.bytes_param for key, value in parameters.items()}
+        try:
+            self.load(request.model_name, config.string_param if config else None, files)
+        except LoadFailed as error:
+            context.abort(error.code, str(error))
+        return service_pb2.RepositoryModelLoadResponse()
+
+    def RepositoryModelUnload(self, request, context):  # noqa: N802
+        self._admit(context)
+        self.loaded.pop(request.model_name, None)
+        return service_pb2.RepositoryModelUnloadResponse()
+
+    def _admit(self, context) -> None:
+        if dict(context.invocation_metadata()).get(HEADER) != self.key:
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"This protocol is restricted, expecting header '{HEADER}'")
+
+    def _from_files(self, config: str | None, files: dict[str, bytes]) -> dict[int, OnnxClassifier]:
+        try:
+            json_format.Parse(config or "", model_config_pb2.ModelConfig())
+        except json_format.ParseError as error:
+            raise LoadFailed(grpc.StatusCode.INTERNAL, "failed to load, invalid config") from error
+        return {int(name.split(":")[1].split("/")[0]): self._open(content) for name, content in files.items()}
+
+    def _from_folder(self, name: str) -> dict[int, OnnxClassifier]:
+        folder = self.models / name
+        try:
+            config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
+        except (FileNotFoundError, text_format.ParseError) as error:
+            raise LoadFailed(
+                grpc.StatusCode.INTERNAL, f"failed to load '{name}', failed to poll from model repository"
+            ) from error
+        there = {int(re.match(r"\d+", p.name)[0]) for p in folder.iterdir() if p.is_dir() and p.name[0].isdigit()}
+        wanted = (
+            set(config.version_policy.specific.versions) & there if config.HasField("version_policy") else {max(there)}
+        )
+        if not wanted:
+            raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"at least one version must be available for '{name}'")
+        return {version: self._read(folder / str(version) / "model.onnx") for version in wanted}
+
+    def _read(self, path: Path) -> OnnxClassifier:
+        try:
+            return self._open(path.read_bytes())
+        except FileNotFoundError as error:
+            raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"UNAVAILABLE: NoSuchFile {path}") from error
+
+    def _open(self, content: bytes) -> OnnxClassifier:
+        try:
+            return OnnxClassifier(content)
+        except Exception as error:
+            raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"UNAVAILABLE: {error}") from error
+
+
+@contextmanager
+def fake_triton(models: Path, key: str) -> Iterator[FakeTriton]:
+    triton = FakeTriton(models, key)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._send(*triton.get(self.path))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            match = re.fullmatch(r"/v2/models/([^/]+)(?:/versions/(\d+))?/infer", self.path)
+            self._send(*triton.infer(match[1], int(match[2]) if match[2] else None, body))
+
+        def _send(self, status: int, answer: dict) -> None:
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.daemon_threads = True
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    control = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 2**30)])
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(triton, control)
+    triton.grpc = f"127.0.0.1:{control.add_insecure_port('127.0.0.1:0')}"
+    triton.http = f"http://127.0.0.1:{web.server_port}"
+    control.start()
+    yield triton
+    control.stop(None).wait()
+    web.shutdown()
+    web.server_close()
