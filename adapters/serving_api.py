@@ -9,10 +9,8 @@ from adapters.http import HttpClient
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import NotReady, Refused
 from delivery.manifest import Manifest
-from delivery.records import Candidate, Current, EngineRef
+from delivery.records import SERVING_API, Candidate, Current, EngineRef
 from delivery.smoke import prove
-
-KIND = "serving-api"
 
 
 class _Info(BaseModel):
@@ -115,7 +113,7 @@ def serving_engine(
 ) -> Engine:
     """Return the serving app at *urls*, one replica each, as the engine *name*."""
     replicas = [ServingReplica(HttpClient(url, timeout_s, {"x-token": token}), name, latency_budget_ms) for url in urls]
-    return Engine(EngineRef(kind=KIND, name=name, urls=tuple(urls)), replicas)
+    return Engine(EngineRef(kind=SERVING_API, name=name, urls=tuple(urls)), replicas)
 
 
 def _pin(candidate: Candidate) -> dict[str, str]:

@@ -18,14 +18,14 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from adapters.http import HttpClient
-from adapters.triton_config import CANDIDATE, KIND, as_json, as_text, candidate_of, folder_of, model_config
+from adapters.triton_config import as_json, as_text, model_config
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed, Unreachable
 from delivery.manifest import Golden, Manifest
-from delivery.records import Candidate, Current, EngineRef, Variant
+from delivery.records import TRITON, Candidate, Current, EngineRef, Variant
 from delivery.smoke import compare, prove
 from delivery.store import Store
-from delivery.store.folders import EngineFolder, engine_folders
+from delivery.store.folders import CANDIDATE, EngineFolder, candidate_folder, engine_folders, folder_of
 
 KEY_HEADER = "x-admin-key"
 GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
@@ -78,18 +78,18 @@ class TritonReplica:
     def load(self, candidate: Candidate) -> None:
         """Load this version alone under the candidate's name, from bytes, so that nothing in the repository changes."""
         manifest = self.store.manifest(candidate.model, candidate.version)
-        config = as_json(model_config(candidate_of(candidate.model), manifest, [candidate.version]))
+        config = as_json(model_config(candidate_folder(candidate.model), manifest, [candidate.version]))
         content = self.store.paths(candidate.model).onnx(candidate.version).read_bytes()
         files = {f"file:{candidate.version}/model.onnx": content}
-        self._control(lambda client: self._load(client, candidate_of(candidate.model), config=config, files=files))
+        self._control(lambda client: self._load(client, candidate_folder(candidate.model), config=config, files=files))
 
     def ready(self, candidate: Candidate) -> None:
         """Ask for the candidate's own readiness."""
-        self._must_be_ready(candidate_of(candidate.model), candidate.version)
+        self._must_be_ready(candidate_folder(candidate.model), candidate.version)
 
     def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
         """Infer the golden rows by the candidate's name and version."""
-        name = candidate_of(candidate.model)
+        name = candidate_folder(candidate.model)
 
         def infer(rows: list[list[float]]) -> tuple[list[float], list[list[float]]]:
             return self._infer(name, candidate.version, manifest, rows)[1:]
@@ -99,13 +99,13 @@ class TritonReplica:
     def drop(self, model: str, alias: str) -> None:
         """Unload the candidate's name, which no client knows; *alias* is not part of it."""
         del alias
-        self._control(lambda client: client.unload_model(candidate_of(model), headers=self._headers()))
+        self._control(lambda client: client.unload_model(candidate_folder(model), headers=self._headers()))
 
     def follow(self, current: Current) -> Seen:
         """Let every enrolled alias's folder serve the decided version, and no other folder serve anything."""
         kept = set()
         for alias, variant in current.variants.items():
-            if variant.follows(KIND, self.name):
+            if variant.follows(TRITON, self.name):
                 name = folder_of(current, alias, self.name)
                 kept.add(name)
                 self._follow(EngineFolder(self.store.paths(current.model), name), current.model, variant)
@@ -144,9 +144,9 @@ class TritonReplica:
         serves = {}
         for alias, variant in current.variants.items():
             name = folder_of(current, alias, self.name)
-            if variant.follows(KIND, self.name) and (served := self._served(name, current.model, variant)):
+            if variant.follows(TRITON, self.name) and (served := self._served(name, current.model, variant)):
                 serves[alias] = served
-        staged = self._versions(candidate_of(current.model))
+        staged = self._versions(candidate_folder(current.model))
         return Seen(serves, {CANDIDATE: staged[0]} if staged else {})
 
     def _served(self, name: str, model: str, variant: Variant) -> Served | None:
@@ -256,7 +256,7 @@ def triton_engine(
         for http, grpc in servers
     ]
     urls = tuple(url for http, grpc in servers for url in (http, f"grpc://{grpc}"))
-    return Engine(EngineRef(kind=KIND, name=name, urls=urls), replicas, leads=True)
+    return Engine(EngineRef(kind=TRITON, name=name, urls=urls), replicas, leads=True)
 
 
 def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:

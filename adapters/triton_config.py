@@ -8,25 +8,7 @@ Source: Triton's model_configuration.md, and the checks of onnxruntime_backend (
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
-from delivery.manifest import Manifest
-from delivery.records import Current
-from delivery.store.folders import SEPARATOR
-
-KIND = "triton"
-CANDIDATE = "candidate"
-MAX_BATCH = 64
-
-
-def candidate_of(model: str) -> str:
-    """Return the name under which a candidate is proved."""
-    return f"{model}{SEPARATOR}{CANDIDATE}"
-
-
-def folder_of(current: Current, alias: str, engine: str) -> str:
-    """Return the folder that follows *alias*: the plain one for the engine's first alias, else one of its own."""
-    followers = [name for name, variant in current.variants.items() if variant.follows(KIND, engine)]
-    first = not followers or followers[0] == alias
-    return current.model if first else f"{current.model}{SEPARATOR}{alias}"
+from delivery.manifest import MAX_BATCH, Manifest
 
 
 def model_config(name: str, manifest: Manifest, versions: list[int]) -> pb.ModelConfig:

@@ -1,15 +1,14 @@
 """Find the engine that a record names: the block of its kind with its name."""
 
-from adapters import serving_api, triton_config
 from blocks.serving_api import ServingApi
 from blocks.triton_server import TritonServer
 from delivery.engine import Engine
 from delivery.errors import NotFound
-from delivery.records import EngineRef
+from delivery.records import SERVING_API, TRITON, EngineRef
 
 BLOCKS: dict[str, type[ServingApi] | type[TritonServer]] = {
-    serving_api.KIND: ServingApi,
-    triton_config.KIND: TritonServer,
+    SERVING_API: ServingApi,
+    TRITON: TritonServer,
 }
 
 

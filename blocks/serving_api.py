@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters.serving_api import KIND, serving_engine
+from adapters.serving_api import serving_engine
 from blocks.named import NamedBlock
 from delivery.engine import Engine
+from delivery.records import SERVING_API
 
 Url = Annotated[str, Field(pattern=r"^https?://")]
 
@@ -24,7 +25,7 @@ class ServingApi(NamedBlock):
     """
 
     _block_type_name: ClassVar[str | None] = "Serving API"
-    _block_type_slug: ClassVar[str | None] = KIND
+    _block_type_slug: ClassVar[str | None] = SERVING_API
     _documentation_url = HttpUrl("https://fastapi.tiangolo.com")
 
     name: str = Field(default="dev", description="Name under which the app is enrolled: its INTERLOCK_SERVING_NAME.")

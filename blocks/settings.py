@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     triton_metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="Triton's metrics; 8002, prod 8102"
     )
+    serving_engine: Literal["onnxruntime", "triton"] = Field(
+        default="onnxruntime", description="what computes the serving app's answers"
+    )
     serving_model: ModelName = Field(default="best_model", description="the model that the serving app follows")
     serving_alias: Alias = Field(default="A", description="the alias behind the serving app's routes that name none")
     mlflow_url: str | None = Field(default=None, description="an MLflow server elsewhere")

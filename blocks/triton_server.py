@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, HttpUrl, SecretStr
 
 from adapters.triton import triton_engine
-from adapters.triton_config import KIND
 from blocks.named import NamedBlock
 from delivery.engine import Engine
+from delivery.records import TRITON
 from delivery.store import Store
 
 Url = Annotated[str, Field(pattern=r"^https?://")]
@@ -28,7 +28,7 @@ class TritonServer(NamedBlock):
     """
 
     _block_type_name: ClassVar[str | None] = "Triton Server"
-    _block_type_slug: ClassVar[str | None] = KIND
+    _block_type_slug: ClassVar[str | None] = TRITON
     _documentation_url = HttpUrl("https://docs.nvidia.com/deeplearning/triton-inference-server/")
 
     name: str = Field(default="dev", description="Name under which the server is enrolled.")

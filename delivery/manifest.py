@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from delivery.names import Sha256
 
+MAX_BATCH = 64
+"""Most rows that Triton is asked for at once."""
+
 Rows = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 

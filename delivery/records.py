@@ -17,6 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from delivery.clock import utc_stamp
 from delivery.names import Alias, ModelName, Sha256, Version
 
+SERVING_API = "serving-api"
+TRITON = "triton"
+"""Kinds of engines, as records name them."""
+
 
 class Record(BaseModel):
     """Immutable; keys that a newer writer added are ignored."""

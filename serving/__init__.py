@@ -1,7 +1,9 @@
 """
 The prediction API. Follows the decision; runs without Prefect and without MLflow.
 
-    model       one version in memory: session, manifest, golden self-test
+    model       one version that answers: its manifest, its golden self-test
+    in_process  computed here, by onnxruntime
+    in_triton   computed by Triton, pinned to the version
     variants    what is live, warm and staged for each alias; swapped as one immutable value
     follower    reads current.json every 200 ms and on reload
     body        what clients may send

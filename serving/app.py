@@ -11,7 +11,9 @@ from delivery.errors import DeliveryError
 from delivery.store import Store
 from serving import problem
 from serving.follower import Follower
+from serving.in_process import OnnxSource
 from serving.metrics import CountRequests, Metrics
+from serving.model import Source
 from serving.routes import control, info, predict
 from serving.settings import Settings
 from serving.variants import Variants
@@ -31,12 +33,23 @@ async def _following(app: FastAPI) -> AsyncIterator[None]:
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
+    await app.state.variants.source.close()
+
+
+def _source(settings: Settings, store: Store) -> Source:
+    if settings.engine == "triton":
+        from serving.in_triton import TritonClient, TritonSource  # its client's imports cost 40 MiB
+
+        return TritonSource(store, settings.model, TritonClient(settings.triton_url), settings.triton_name)
+    return OnnxSource(store, settings.model)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the app that serves `settings.model` as the engine `settings.name`."""
     app = FastAPI(title="Interlock serving", description="Predictions by proven versions only.", lifespan=_following)
-    variants = Variants(Store(settings.repository), settings.model, settings.name, settings.self_test_timeout_s)
+    store = Store(settings.repository)
+    source = _source(settings, store)
+    variants = Variants(store, source, settings.model, settings.name, settings.self_test_timeout_s)
     metrics = Metrics(variants)
     app.state.settings = settings
     app.state.variants = variants

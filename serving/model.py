@@ -1,17 +1,31 @@
-"""One version in memory: ONNX only, its digest checked, its golden rows answered as in training."""
+"""
+One version that answers, wherever it is computed.
 
+    OnnxModel      in this process, by onnxruntime     (serving/in_process.py)
+    TritonModel    by Triton, pinned to its version    (serving/in_triton.py)
+"""
+
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from threading import Timer
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from delivery.clock import utc_stamp
-from delivery.errors import Broken, DigestMismatch, SmokeFailed
 from delivery.manifest import Labels, Manifest, Rows
-from delivery.smoke import compare
-from delivery.store import Store
+from delivery.records import Current, Variant
+
+
+class ModelFailed(Exception):
+    """The model could not compute an answer."""
+
+
+class TooSlow(Exception):
+    """The model gave no answer in time."""
+
+
+class VersionGone(Exception):
+    """Whoever computes does not have this version any more: the decision has moved on."""
 
 
 @dataclass(frozen=True)
@@ -27,85 +41,54 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A version that answers. Safe to use from several threads at once."""
+class Model(ABC):
+    """A version that answers. Safe to use from several requests at once."""
 
-    model: str
+    name: str
     version: int
     manifest: Manifest
-    session: onnxruntime.InferenceSession
     loaded_at_utc: str
 
     @property
     def key(self) -> tuple[int, str]:
-        """What makes two loaded models the same: version and digest."""
+        """What makes two of them the same: version and digest."""
         return self.version, self.manifest.sha256
 
-    def predict(self, rows: Rows, options: onnxruntime.RunOptions | None = None) -> Answers:
-        """Return the answers for *rows*, shape (n, features); another thread may set `options.terminate`."""
-        labels, probabilities = self.session.run(self.manifest.outputs, {self.manifest.input_name: rows}, options)
-        return Answers(np.asarray(labels), np.asarray(probabilities))
+    @abstractmethod
+    async def answer(self, rows: Rows, timeout_s: float) -> Answers:
+        """
+        Return the answers for *rows*, shape (n, features).
 
+        Raises:
+            ModelFailed: It could not compute an answer.
+            TooSlow: It gave none within *timeout_s*.
+            VersionGone: Whoever computes does not have the version any more.
+        """
+
+    @abstractmethod
     def self_test(self, timeout_s: float) -> None:
         """
         Answer the golden rows within *timeout_s*.
 
         Raises:
             SmokeFailed: Another answer than in training, or none in time.
+            Unreachable: Whoever computes does not answer, or does not have the version yet.
         """
-        options = onnxruntime.RunOptions()
-        timer = Timer(timeout_s, lambda: setattr(options, "terminate", True))
-        timer.start()
-        try:
-            answers = self.predict(np.asarray(self.manifest.golden.rows, dtype=np.float32), options)
-        except Exception as error:
-            msg = f"v{self.version} cannot infer its golden rows within {timeout_s:g} s: {error}"
-            raise SmokeFailed(msg) from error
-        finally:
-            timer.cancel()
-        compare(self.manifest.golden, answers.labels, answers.probabilities)
 
 
-def load(store: Store, model: str, version: int, sha256: str | None, timeout_s: float) -> LoadedModel:
+class Source(Protocol):
     """
-    Load a version from the repository and let it prove itself on its golden rows.
+    Where versions come from.
 
-    Raises:
-        NotFound: It is not in the repository.
-        DigestMismatch: The file is not *sha256* (if given) or not what its manifest says.
-        Broken: onnxruntime refuses it, or its inputs and outputs are not the manifest's.
-        SmokeFailed: It answers otherwise than in training.
+    Both raise NotFound for a version that is not in the repository, DigestMismatch for other bytes than decided, and
+    Broken for a file that does not load.
     """
-    manifest = store.manifest(model, version)
-    found = store.digest(model, version)
-    if found != manifest.sha256 or sha256 not in (None, found):
-        msg = f"{model} v{version}: model.onnx is {str(found)[:12]}, expected {(sha256 or manifest.sha256)[:12]}"
-        raise DigestMismatch(msg)
-    session = _open(store, model, version)
-    loaded = LoadedModel(model, version, manifest, session, utc_stamp())
-    _check_signature(loaded)
-    loaded.self_test(timeout_s)
-    return loaded
 
+    def staged(self, version: int, sha256: str | None) -> Model:
+        """Return the candidate, exposed to nobody."""
 
-def _open(store: Store, model: str, version: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    path = str(store.paths(model).onnx(version))
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises eleven classes without a common base
-        msg = f"{model} v{version} does not load: {error}"
-        raise Broken(msg) from error
+    def live(self, alias: str, variant: Variant, current: Current, found: Model | None) -> Model:
+        """Return what answers by the decision; *found* is the same version, if it is in memory already."""
 
-
-def _check_signature(loaded: LoadedModel) -> None:
-    inputs = [node.name for node in loaded.session.get_inputs()]
-    outputs = {node.name for node in loaded.session.get_outputs()}
-    if inputs != [loaded.manifest.input_name] or not set(loaded.manifest.outputs) <= outputs:
-        msg = (
-            f"{loaded.model} v{loaded.version} takes {inputs} and gives {sorted(outputs)}; its manifest says "
-            f"{loaded.manifest.input_name} and {loaded.manifest.outputs}"
-        )
-        raise Broken(msg)
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,7 +1,7 @@
 """Settings of the serving app, from the environment."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on")
     repository: Path = Field(default=Path(".interlock/repository"), description="root of the model repository")
+    engine: Literal["onnxruntime", "triton"] = Field(default="onnxruntime", description="what computes the answers")
+    triton_url: str = Field(default="http://127.0.0.1:8000", description="HTTP base URL of Triton, for engine=triton")
+    triton_name: str = Field(default="dev", description="name under which that Triton is enrolled")
     model: ModelName = Field(default="best_model", description="the model whose decision is followed")
     alias: Alias = Field(default="A", description="the alias behind the routes that name none")
     tokens: Tokens = Field(default=(), description="one or two valid x-tokens, comma separated; two while rotating")

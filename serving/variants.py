@@ -12,11 +12,10 @@ from threading import Lock
 from delivery.clock import utc_stamp
 from delivery.errors import DeliveryError
 from delivery.names import alias_name
-from delivery.records import Current
+from delivery.records import SERVING_API, Current
 from delivery.store import Store
-from serving.model import LoadedModel, load
+from serving.model import Model, Source
 
-KIND = "serving-api"
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 class Live:
     """A version that answers un-pinned requests, by the decision of that epoch."""
 
-    model: LoadedModel
+    model: Model
     epoch: int
     since_utc: str
 
@@ -34,14 +33,14 @@ class Slots:
     """All that is in memory for one alias."""
 
     live: Live | None = None
-    warm: LoadedModel | None = None
-    staged: LoadedModel | None = None
+    warm: Model | None = None
+    staged: Model | None = None
 
-    def all(self) -> list[LoadedModel]:
+    def all(self) -> list[Model]:
         """Return every version in memory."""
         return [model for model in (self.live and self.live.model, self.staged, self.warm) if model]
 
-    def pinned(self, version: int) -> LoadedModel | None:
+    def pinned(self, version: int) -> Model | None:
         """Return the version *version*, whether it is exposed or not."""
         return next((model for model in self.all() if model.version == version), None)
 
@@ -49,9 +48,10 @@ class Slots:
 class Variants:
     """The slots of every alias that this app follows. Reading needs no lock; writers take turns."""
 
-    def __init__(self, store: Store, model: str, name: str, self_test_timeout_s: float) -> None:
-        """Follow *model* in *store* as the engine *name*."""
+    def __init__(self, store: Store, source: Source, model: str, name: str, self_test_timeout_s: float) -> None:
+        """Follow *model* in *store* as the engine *name*, by versions from *source*."""
         self.store = store
+        self.source = source
         self.model = model
         self.name = name
         self.epoch: int | None = None
@@ -69,7 +69,7 @@ class Variants:
         """Return every alias that has something in memory."""
         return sorted(self._slots)
 
-    def stage(self, alias: str, version: int, sha256: str | None) -> LoadedModel:
+    def stage(self, alias: str, version: int, sha256: str | None) -> Model:
         """
         Load *version* beside what is live, exposed to nobody.
 
@@ -78,7 +78,7 @@ class Variants:
         """
         alias_name(alias)
         with self._writing:
-            staged = self._find(alias, version, sha256) or self._load(version, sha256)
+            staged = self._find(alias, version, sha256) or self.source.staged(version, sha256)
             staged.self_test(self._timeout_s)
             self._put(alias, replace(self[alias], staged=staged))
             return staged
@@ -111,30 +111,26 @@ class Variants:
 
     def _follow_alias(self, alias: str, current: Current) -> None:
         slots, variant = self[alias], current.variants.get(alias)
-        if variant is None or not variant.follows(KIND, self.name):
+        if variant is None or not variant.follows(SERVING_API, self.name):
             self._put(alias, Slots(staged=slots.staged))
             return
-        model = self._find(alias, variant.active_version, variant.sha256) or self._load(
-            variant.active_version, variant.sha256
-        )
+        found = self._find(alias, variant.active_version, variant.sha256)
+        model = self.source.live(alias, variant, current, found)
         model.self_test(self._timeout_s)
         self._put(alias, _flipped(slots, model, current.epoch))
         if not slots.live or slots.live.model.key != model.key:
             log.info("%s %s: v%d is live (epoch %d)", self.model, alias, model.version, current.epoch)
 
-    def _find(self, alias: str, version: int, sha256: str | None) -> LoadedModel | None:
+    def _find(self, alias: str, version: int, sha256: str | None) -> Model | None:
         found = self[alias].pinned(version)
         return found if found and sha256 in (None, found.manifest.sha256) else None
-
-    def _load(self, version: int, sha256: str | None) -> LoadedModel:
-        return load(self.store, self.model, version, sha256, self._timeout_s)
 
     def _put(self, alias: str, slots: Slots) -> None:
         others = {name: other for name, other in self._slots.items() if name != alias}
         self._slots = others | ({alias: slots} if slots.all() else {})
 
 
-def _flipped(slots: Slots, model: LoadedModel, epoch: int) -> Slots:
+def _flipped(slots: Slots, model: Model, epoch: int) -> Slots:
     live = slots.live
     same = live is not None and live.model.key == model.key
     since = live.since_utc if live and same else utc_stamp()

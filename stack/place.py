@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from adapters import serving_api, triton_config
 from adapters.mlflow_registry import MlflowRegistry
 from adapters.serving_api import serving_engine
 from adapters.triton import servers_of, triton_engine
 from blocks.settings import Settings
 from delivery.engine import Engine
 from delivery.errors import NotFound
-from delivery.records import EngineRef
+from delivery.records import SERVING_API, TRITON, EngineRef
 from delivery.store import Store
 
 
@@ -29,11 +28,11 @@ class Place:
         Raises:
             NotFound: Nobody knows that kind.
         """
-        if ref.kind == serving_api.KIND:
+        if ref.kind == SERVING_API:
             return serving_engine(ref.name, ref.urls, self.token)
-        if ref.kind == triton_config.KIND:
+        if ref.kind == TRITON:
             return triton_engine(ref.name, servers_of(ref.urls), self.triton_key, self.store)
-        msg = f"engine {ref.name} is a {ref.kind}; known are {serving_api.KIND} and {triton_config.KIND}"
+        msg = f"engine {ref.name} is a {ref.kind}; known are {SERVING_API} and {TRITON}"
         raise NotFound(msg)
 
 

@@ -22,11 +22,12 @@ from functools import cache
 from pathlib import Path
 
 from adapters.triton import GRPC_KEY_HEADER, KEY_HEADER
-from adapters.triton_config import KIND, as_text, folder_of, model_config
+from adapters.triton_config import as_text, model_config
 from blocks.settings import Settings
 from delivery.errors import DeliveryError
+from delivery.records import TRITON
 from delivery.store import Store
-from delivery.store.folders import EngineFolder, engine_folders
+from delivery.store.folders import EngineFolder, engine_folders, folder_of
 from stack.errors import StackError
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def _render(store: Store, model: str, engine: str) -> Iterator[str]:
     enrolled = {
         folder_of(current, alias, engine): variant
         for alias, variant in current.variants.items()
-        if variant.follows(KIND, engine)
+        if variant.follows(TRITON, engine)
     }
     for folder in engine_folders(store.paths(model)):
         if folder.name not in enrolled:

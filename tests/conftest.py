@@ -1,6 +1,8 @@
 """Fixtures that every package's tests use."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,11 @@ def release(world: World) -> Callable[..., Release]:
 def free_port() -> int:
     """A port that nobody listens on."""
     return free_ports(1)[0]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder with a path short enough for sockets, and without the characters of a test's name."""
+    home = Path(tempfile.mkdtemp(prefix="interlock-"))
+    yield home
+    shutil.rmtree(home)

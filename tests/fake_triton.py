@@ -66,7 +66,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             return 400, {"error": f"Request for unknown model: '{name}' has no available versions"}
         (tensor,) = body["inputs"]
         try:
-            rows = np.asarray(tensor["data"], dtype=np.float32).reshape(tensor["shape"])
+            rows = np.asarray(tensor["data"], dtype=np.float32).reshape([int(size) for size in tensor["shape"]])
             labels, probabilities = versions[chosen].predict(rows)
         except Exception as error:  # noqa: BLE001
             return 500, {"error": str(error)}
@@ -159,7 +159,11 @@ def fake_triton(models: Path, key: str) -> Iterator[FakeTriton]:
             self._send(*triton.get(self.path))
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            content = self.rfile.read(int(self.headers["content-length"]))
+            head = int(self.headers.get("inference-header-content-length", len(content)))
+            body = json.loads(content[:head])
+            if content[head:]:
+                body["inputs"][0]["data"] = np.frombuffer(content[head:], dtype=np.float32)
             match = re.fullmatch(r"/v2/models/([^/]+)(?:/versions/(\d+))?/infer", self.path)
             self._send(*triton.infer(match[1], int(match[2]) if match[2] else None, body))
 

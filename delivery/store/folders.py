@@ -8,11 +8,25 @@ holds hard links to the versions that it may serve.
 import os
 from pathlib import Path
 
+from delivery.records import TRITON, Current
 from delivery.store.files import remove, replace, sync_folder, writing
 from delivery.store.paths import MANIFEST, ONNX, ModelPaths
 
 CONFIG = "config.pbtxt"
 SEPARATOR = "--"
+CANDIDATE = "candidate"
+
+
+def candidate_folder(model: str) -> str:
+    """Return the name under which Triton proves a candidate."""
+    return f"{model}{SEPARATOR}{CANDIDATE}"
+
+
+def folder_of(current: Current, alias: str, engine: str) -> str:
+    """Return the folder by which Triton *engine* follows *alias*: the plain one for its first alias, else one apart."""
+    followers = [name for name, variant in current.variants.items() if variant.follows(TRITON, engine)]
+    first = not followers or followers[0] == alias
+    return current.model if first else f"{current.model}{SEPARATOR}{alias}"
 
 
 class EngineFolder:

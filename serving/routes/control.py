@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from delivery.errors import Broken, DeliveryError, InvalidName, NotFound
+from delivery.errors import Broken, DeliveryError, InvalidName, NotFound, Unreachable
 from delivery.names import ModelName, Sha256, Version, alias_name
 from serving.auth import needs_token
 from serving.problem import Problem
@@ -77,5 +77,7 @@ async def _answered(act: Callable[[], T]) -> T:
         raise Problem(404, "not_found", str(error)) from error
     except Broken as error:
         raise Problem(422, "broken", str(error)) from error
+    except Unreachable as error:
+        raise Problem(503, "engine_away", str(error), retry_after_s=1) from error
     except DeliveryError as error:
         raise Problem(409, "refused", str(error)) from error

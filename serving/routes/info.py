@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
 
-from serving.model import LoadedModel
+from serving.model import Model
 from serving.problem import Problem
 from serving.routes.predict import chosen
 from serving.variants import Variants
@@ -66,7 +66,7 @@ async def metadata(request: Request) -> dict[str, Any]:
     model = chosen(request.app.state.variants, request.app.state.settings.alias, None)
     manifest = model.manifest
     return {
-        "model_name": model.model,
+        "model_name": model.name,
         "model_version": model.version,
         "params": manifest.params,
         "metrics": manifest.metrics,
@@ -83,15 +83,15 @@ async def metrics(request: Request) -> Response:
 
 
 def _info(variants: Variants, alias: str, x_version: str | None) -> dict[str, Any]:
-    model: LoadedModel = chosen(variants, alias, x_version)
+    model: Model = chosen(variants, alias, x_version)
     live = variants[alias].live
     exposed = live if live and live.model is model else None
     return {
-        "model_name": model.model,
+        "model_name": model.name,
         "alias": alias,
         "version": model.version,
         "run_id": model.manifest.run_id,
-        "model_uri": f"models:/{model.model}/{model.version}",
+        "model_uri": f"models:/{model.name}/{model.version}",
         "sha256": model.manifest.sha256,
         "live": exposed is not None,
         "epoch": exposed.epoch if exposed else None,

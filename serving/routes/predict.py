@@ -3,22 +3,20 @@
 import asyncio
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
 import numpy as np
-import onnxruntime
-from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from delivery.errors import InvalidName
+from delivery.errors import DeliveryError, InvalidName
 from delivery.manifest import Rows
 from delivery.names import version_number
 from serving.auth import predict_may_need_token
 from serving.body import Question, matrix, question, read_json
-from serving.model import Answers, LoadedModel
+from serving.model import Answers, Model, ModelFailed, TooSlow, VersionGone
 from serving.problem import Problem
 from serving.settings import Settings
 from serving.variants import Slots, Variants
@@ -58,7 +56,7 @@ class Prediction:
 
     request_id: str
     alias: str
-    model: LoadedModel
+    model: Model
     question: Question
     rows: Rows
     answers: Answers
@@ -69,7 +67,7 @@ class Prediction:
         content: dict[str, Any] = {
             "prediction": self.answers.labels.tolist(),
             "confidence": self.answers.confidence().tolist(),
-            "model": self.model.model,
+            "model": self.model.name,
             "alias": self.alias,
             "version": self.model.version,
             "request_id": self.request_id,
@@ -101,9 +99,7 @@ async def _predict(request: Request, response: Response, alias: str, x_version: 
     started = time.perf_counter()
     settings: Settings = request.app.state.settings
     asked = question(await read_json(request, settings.max_body_bytes), settings.max_rows)
-    model = chosen(request.app.state.variants, alias, x_version)
-    rows = matrix(asked, model.manifest)
-    answers = await _compute(model, rows, settings.predict_timeout_s)
+    model, rows, answers = await _finite_answer(request, alias, x_version, asked)
     elapsed_ms = (time.perf_counter() - started) * 1000
     prediction = Prediction(_request_id(request), alias, model, asked, rows, answers, elapsed_ms)
     request.app.state.metrics.predicted(alias, model.version, len(rows), elapsed_ms / 1000)
@@ -111,7 +107,7 @@ async def _predict(request: Request, response: Response, alias: str, x_version: 
     return prediction.as_json()
 
 
-def chosen(variants: Variants, alias: str, x_version: str | None) -> LoadedModel:
+def chosen(variants: Variants, alias: str, x_version: str | None) -> Model:
     """
     Return the version that answers: the live one, or the one that *x_version* pins.
 
@@ -138,19 +134,34 @@ def _version(text: str) -> int:
         raise Problem(422, "invalid", "x-version must be a version number") from error
 
 
-async def _compute(model: LoadedModel, rows: Rows, timeout_s: float) -> Answers:
-    options = onnxruntime.RunOptions()
+async def _answer(request: Request, alias: str, x_version: str | None, asked: Question) -> tuple[Model, Rows, Answers]:
+    """Compute by the version that is live; when it is gone where it is computed, read the decision again, once."""
+    state = request.app.state
+    model = chosen(state.variants, alias, x_version)
+    rows = matrix(asked, model.manifest)
     try:
-        async with asyncio.timeout(timeout_s):
-            answers = await to_thread.run_sync(partial(model.predict, rows, options), abandon_on_cancel=True)
-    except TimeoutError as error:
-        options.terminate = True
-        raise Problem(503, "too_slow", f"the model gave no answer within {timeout_s:g} s", retry_after_s=1) from error
-    except Exception as error:  # onnxruntime raises eleven classes without a common base
+        return model, rows, await model.answer(rows, state.settings.predict_timeout_s)
+    except VersionGone:
+        with suppress(DeliveryError):
+            await asyncio.to_thread(state.follower.follow_now)
+    model = chosen(state.variants, alias, x_version)
+    return model, rows, await model.answer(rows, state.settings.predict_timeout_s)
+
+
+async def _finite_answer(
+    request: Request, alias: str, x_version: str | None, asked: Question
+) -> tuple[Model, Rows, Answers]:
+    try:
+        model, rows, answers = await _answer(request, alias, x_version, asked)
+    except TooSlow as error:
+        raise Problem(503, "too_slow", "the model gave no answer in time", retry_after_s=1) from error
+    except ModelFailed as error:
         raise Problem(503, "model_failed", "the model could not compute an answer", retry_after_s=1) from error
+    except VersionGone as error:
+        raise Problem(503, "engine_away", "what computes the answers is away", retry_after_s=1) from error
     if not np.isfinite(answers.probabilities).all():
         raise Problem(503, "model_failed", "the model's answer is not finite", retry_after_s=1)
-    return answers
+    return model, rows, answers
 
 
 def _request_id(request: Request) -> str:

@@ -5,10 +5,10 @@ import pytest
 from fakes import FakeReplica
 from models import ROW, TOKEN, iris, onnx_path, put, served, wrong
 
-from adapters.serving_api import KIND, serving_engine
+from adapters.serving_api import serving_engine
 from delivery.engine import Replica, Served
 from delivery.errors import Broken, NotReady, Refused, SmokeFailed, Unreachable
-from delivery.records import Candidate, Current, EngineRef, Variant
+from delivery.records import SERVING_API, Candidate, Current, EngineRef, Variant
 from delivery.store import Store
 
 
@@ -27,7 +27,7 @@ def candidate(store: Store, version: int) -> Candidate:
 
 def decision(store: Store, version: int | None, epoch: int) -> Current:
     """Write current.json, and return it."""
-    kinds = (EngineRef(kind=KIND, name="dev", urls=()), EngineRef(kind="fake", name="fake", urls=()))
+    kinds = (EngineRef(kind=SERVING_API, name="dev", urls=()), EngineRef(kind="fake", name="fake", urls=()))
     current = Current.nothing("best_model")
     variant = None
     if version:

@@ -1,48 +1,29 @@
 """One contract, held by the fake Triton and by the real tritonserver: what the engine relies on."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 import httpx
 import pytest
-from fake_triton import fake_triton
 from fakes import RUN
 from models import iris, put, wrong
 from ports import free_ports
-from real_triton import RealTriton, reason_for_none, settings_at
+from tritons import running
 
 from adapters.triton import GRPC_KEY_HEADER, triton_engine
-from adapters.triton_config import candidate_of
 from delivery.engine import Served
 from delivery.errors import Broken, NotReady, Refused, SmokeFailed, Unreachable
 from delivery.records import Candidate, Current, EngineRef, Variant
 from delivery.store import Store
+from delivery.store.folders import candidate_folder
 
 MODEL = "best_model"
 REFS = (EngineRef(kind="triton", name="dev", urls=()),)
 
 
-@pytest.fixture
-def home():
-    home = Path(tempfile.mkdtemp(prefix="interlock-"))
-    yield home
-    shutil.rmtree(home)
-
-
 @pytest.fixture(params=["fake", "real"])
 def triton(request, home):
-    (home / "repository" / "models").mkdir(parents=True)
-    if request.param == "fake":
-        with fake_triton(home / "repository" / "models", "key") as fake:
-            yield fake
-        return
-    if reason := reason_for_none(home):
-        pytest.skip(reason)
-    real = RealTriton(settings_at(home, free_ports(3)))
-    real.start()
-    yield real
-    real.stop()
+    with running(request.param, home) as triton:
+        yield triton
 
 
 @pytest.fixture
@@ -277,4 +258,4 @@ def test_measured_a_missing_version_is_skipped_with_200(triton, replica, store):
 def test_measured_a_candidate_override_leaves_no_folder(triton, replica, store):
     replica.load(candidate(store, 1))
 
-    assert not (triton.models / candidate_of(MODEL)).exists()
+    assert not (triton.models / candidate_folder(MODEL)).exists()

@@ -15,6 +15,7 @@ from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from blocks.settings import Settings
+from blocks.triton_server import TritonServer
 from delivery.engine import Engine
 from delivery.store import Store
 
@@ -22,7 +23,7 @@ from delivery.store import Store
 class TestStandard(BlockStandardTestSuite):
     """What Prefect asks of every block."""
 
-    @pytest.fixture(params=[MlflowRegistry, ModelRepository, ServingApi, ChatWebhook])
+    @pytest.fixture(params=[MlflowRegistry, ModelRepository, ServingApi, TritonServer, ChatWebhook])
     def block(self, request) -> type[Block]:
         return request.param
 
@@ -40,7 +41,7 @@ def settings(tmp_path, monkeypatch):
 def test_each_block_connects_to_its_adapter(settings):
     kinds = [type(block.connect()) for block in blocks_of(settings())]
 
-    assert kinds == [Registry, Store, Engine, Silence]
+    assert kinds == [Registry, Store, Engine, Silence, Engine]
     assert isinstance(blocks_of(settings(chat_url="http://chat/secret"))[3].connect(), Webhook)
 
 
@@ -50,6 +51,7 @@ def test_no_secret_is_shown_by_a_block_or_its_adapter(settings):
 
     shown = "".join(f"{block!r}{block.model_dump()}{block.connect()!r}" for block in blocks_of(made))
     assert token not in shown
+    assert made.triton_key().get_secret_value() not in shown
     assert "secret-path" not in shown
     assert "secret-word" not in shown
 

@@ -68,7 +68,7 @@ def test_reload_follows_the_decision_and_keeps_the_version_before_warm(client, s
     assert client.post("/predict", json=[ROW]).json()["version"] == 2
     assert client.post("/predict", json=[ROW], headers={"x-version": "1"}).json()["version"] == 1
 
-    monkeypatch.setattr("serving.variants.load", lambda *_: pytest.fail("going back must not load anything"))
+    monkeypatch.setattr("serving.in_process.OnnxSource._open", lambda *_: pytest.fail("going back must not load"))
     decide(store, "A", 1)
     assert client.post("/reload", headers=AUTH).json()["versions"] == {"A": 1}
 
@@ -168,14 +168,14 @@ def test_an_unreadable_decision_leaves_what_is_live(client, store):
 def test_a_model_that_hangs_in_its_self_test_is_refused(client, store, monkeypatch):
     import time
 
-    from serving import model
+    from serving import in_process
 
-    def hang(self, rows, options=None):
+    def hang(self, rows, options):
         while not options.terminate:
             time.sleep(0.01)
         raise RuntimeError("terminated")
 
-    monkeypatch.setattr(model.LoadedModel, "predict", hang)
+    monkeypatch.setattr(in_process.OnnxModel, "compute", hang)
     monkeypatch.setattr(client.app.state.variants, "_timeout_s", 0.1)
 
     answer = client.post("/variant/A/stage", json={"version": 2}, headers=AUTH)

@@ -142,11 +142,11 @@ def test_before_the_first_release_it_is_503_and_says_when_to_come_back(tmp_path)
 def test_a_model_that_hangs_is_given_up(client, monkeypatch):
     import time
 
-    def hang(self, rows, options=None):
+    def hang(self, rows, options):
         while not options.terminate:
             time.sleep(0.01)
 
-    monkeypatch.setattr("serving.model.LoadedModel.predict", hang)
+    monkeypatch.setattr("serving.in_process.OnnxModel.compute", hang)
     slow = client.app.state.settings.model_copy(update={"predict_timeout_s": 0.1})
     monkeypatch.setattr(client.app.state, "settings", slow)
 
@@ -157,7 +157,7 @@ def test_an_answer_that_is_not_finite_is_never_sent(client, monkeypatch):
     from serving.model import Answers
 
     nan = Answers(np.zeros(1, dtype=np.int64), np.full((1, 3), np.nan, dtype=np.float32))
-    monkeypatch.setattr("serving.model.LoadedModel.predict", lambda *_: nan)
+    monkeypatch.setattr("serving.in_process.OnnxModel.compute", lambda *_: nan)
 
     answer = client.post("/predict", json=[ROW])
     assert (answer.status_code, answer.json()["error"]) == (503, "model_failed")
