@@ -10,13 +10,13 @@ Every error of a delivery, and what to do about it.
     |  |- DigestMismatch      bytes are not what the record says
     |  |- ContractChanged     it takes or gives something else than what is live
     |  |- DigestRefused       these bytes failed before and nobody forced them
+    |  |- NotReady            an engine does not have what it was told to load (it was restarted)
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
     |  |- OutOfTime           the release held the lock for as long as it may
     |  `- Unwritable          the model repository cannot be written
     |- Unreachable            nobody answered; the only error that is retried -> retry
     `- Broken                 an answer arrived and it is wrong               -> roll back
-       |- NotReady            an engine does not have what it was told to load
        |- SmokeFailed         golden rows came back with other answers
        |- CorruptRecord       a record on disk does not parse or its checksum is off
        `- RecoveryFailed      the way back failed; the journal stays open
@@ -83,7 +83,7 @@ class Broken(DeliveryError):
     """An answer arrived and it is wrong."""
 
 
-class NotReady(Broken):
+class NotReady(Refused):
     """An engine does not have what it was told to load."""
 
 
