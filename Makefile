@@ -39,6 +39,7 @@ check: $(READY)         ## the gate before a commit
 
 bench: $(TRITON)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
+	$(BIN)/python -m benchmarks.triton
 	$(BIN)/python -m benchmarks.first_run
 
 lock: $(READY)          ## resolve the dependencies again

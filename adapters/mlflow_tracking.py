@@ -33,6 +33,7 @@ LIMITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """MLflow's client reads its limits from the environment at every call; by default it would try for 246 s."""
 REQUIREMENTS = ("scikit-learn", "skops", "numpy", "scipy")
@@ -96,13 +97,16 @@ class MlflowTracking:
         with self._client() as client, TemporaryDirectory() as folder:
             _log_numbers(client, run_id, manifest)
             model_id = self._log_sklearn(run_id, trained)
-            onnx = Path(folder) / "model.onnx"
-            onnx.write_bytes(trained.onnx)
-            client.log_artifact(run_id, str(onnx), "onnx")
             client.log_artifact(run_id, str(draw(trained.confusion, manifest.class_names, Path(folder))))
-            client.log_text(run_id, manifest.model_dump_json(indent=2), "manifest.json")
+            _log_files(client, run_id, trained.onnx, manifest)
             source = f"models:/{model_id}" if model_id else f"{client.get_run(run_id).info.artifact_uri}/onnx"
         return LoggedRun(run_id, source, model_id)
+
+    def log_files(self, run_id: str, onnx: bytes, manifest: Manifest) -> LoggedRun:
+        """Log a model that was made elsewhere: the ONNX and its manifest, without a scikit-learn flavour."""
+        with self._client() as client:
+            _log_files(client, run_id, onnx, manifest)
+            return LoggedRun(run_id, f"{client.get_run(run_id).info.artifact_uri}/onnx", None)
 
     def close_run(self, run_id: str, tags: dict[str, str], *, failed: bool = False) -> None:
         """End the run with *tags*."""
@@ -156,6 +160,14 @@ class MlflowTracking:
         except mlflow.exceptions.MlflowException as error:
             msg = f"MLflow at {self.url} does not answer: {error.__context__ or error}"
             raise Unreachable(msg) from error
+
+
+def _log_files(client: "MlflowClient", run_id: str, onnx: bytes, manifest: Manifest) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(onnx)
+        client.log_artifact(run_id, str(path), "onnx")
+    client.log_text(run_id, manifest.model_dump_json(indent=2), "manifest.json")
 
 
 def _log_numbers(client: "MlflowClient", run_id: str, manifest: Manifest) -> None:

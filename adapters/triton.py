@@ -103,21 +103,28 @@ class TritonReplica:
 
     def follow(self, current: Current) -> Seen:
         """Let every enrolled alias's folder serve the decided version, and no other folder serve anything."""
-        kept = set()
+        kept, serves = set(), {}
         for alias, variant in current.variants.items():
             if variant.follows(TRITON, self.name):
                 name = folder_of(current, alias, self.name)
                 kept.add(name)
+                serves[alias] = Served(variant.active_version, variant.sha256)
                 self._follow(EngineFolder(self.store.paths(current.model), name), current.model, variant)
         for folder in engine_folders(self.store.paths(current.model)):
             if folder.name not in kept:
                 folder.remove_config()
                 self._control(lambda client, name=folder.name: client.unload_model(name, headers=self._headers()))  # type: ignore[misc]
-        return self._seen(current)
+        return Seen(serves)
 
     def observe(self, model: str) -> Seen:
         """Ask what answers un-versioned requests, and whether a candidate is loaded."""
-        return self._seen(self.store.current(model))
+        current, serves = self.store.current(model), {}
+        for alias, variant in current.variants.items():
+            name = folder_of(current, alias, self.name)
+            if variant.follows(TRITON, self.name) and (served := self._served(name, model, variant)):
+                serves[alias] = served
+        staged = self._versions(candidate_folder(model))
+        return Seen(serves, {CANDIDATE: staged[0]} if staged else {})
 
     def _follow(self, folder: EngineFolder, model: str, variant: Variant) -> None:
         manifest = self.store.manifest(model, variant.active_version)
@@ -139,15 +146,6 @@ class TritonReplica:
         previous = variant.previous_version
         lower = previous is not None and previous < variant.active_version
         return [previous] if previous is not None and lower and self._is_ready(name, previous) else []
-
-    def _seen(self, current: Current) -> Seen:
-        serves = {}
-        for alias, variant in current.variants.items():
-            name = folder_of(current, alias, self.name)
-            if variant.follows(TRITON, self.name) and (served := self._served(name, current.model, variant)):
-                serves[alias] = served
-        staged = self._versions(candidate_folder(current.model))
-        return Seen(serves, {CANDIDATE: staged[0]} if staged else {})
 
     def _served(self, name: str, model: str, variant: Variant) -> Served | None:
         manifest = self.store.manifest(model, variant.active_version)
@@ -224,7 +222,7 @@ class TritonReplica:
         return {GRPC_KEY_HEADER: self.key}
 
     def _failure(self, error: InferenceServerException) -> DeliveryError:
-        status, what = str(error.status()), f"{self.grpc}: {error.message()}"
+        status, what = str(error.status()), f"{self.grpc}: {str(error.message()).splitlines()[0]}"
         if "expecting header" in what:  # Triton says UNAVAILABLE to a wrong key, too
             return Refused(f"{self.grpc} refuses the control key")
         return Unreachable(what) if any(away in status for away in AWAY) else Broken(what)

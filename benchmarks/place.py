@@ -1,5 +1,6 @@
 """A stack of its own for a measurement: a folder and ports that nobody else uses, gone afterwards."""
 
+import multiprocessing
 import os
 import shutil
 import socket
@@ -7,8 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from blocks.settings import PORTS, Settings
+from stack.load import APP, Load, Question, Tally
 from stack.processes import Supervisor
 from stack.up import bring_up
 
@@ -38,6 +41,28 @@ def own_stack() -> Iterator[Settings]:
         if supervisor.is_running():
             supervisor.stop()
         shutil.rmtree(home)
+
+
+@contextmanager
+def load_apart(url: str, rate: float, threads: int, question: Question = APP) -> Iterator[Tally]:
+    """Ask from another process, so that asking does not slow down what is measured; the tally is filled at the end."""
+    context = multiprocessing.get_context("fork")
+    stop, back = context.Event(), context.SimpleQueue()
+    asking = context.Process(target=_ask, args=(url, rate, threads, question, stop, back))
+    asking.start()
+    tally = Tally()
+    try:
+        yield tally
+    finally:
+        stop.set()
+        tally.answers, tally.failures, tally.milliseconds = back.get()
+        asking.join()
+
+
+def _ask(url: str, rate: float, threads: int, question: Question, stop: Any, back: Any) -> None:
+    with Load(url, rate, threads, question) as load:
+        stop.wait()
+    back.put((load.tally.answers, load.tally.failures, load.tally.milliseconds))
 
 
 def table(title: str, rows: list[tuple[str, str, str]]) -> None:

@@ -10,6 +10,8 @@ Everything on one machine, and the operator's verbs that need no Prefect.
     status       what runs and what is live
     place        store, registry and engines of an environment, without Prefect
     loop         reconcile, once or for ever
+    story        what every demo does: run deployments, check how they ended
+    demo_triton  releases to a real Triton, good ones and bad ones
     demo         the main job, told to a new user
     load         a steady stream of requests, every answer checked
 """

@@ -1,8 +1,10 @@
 """The `interlock` command."""
 
+from __future__ import annotations
+
 import logging
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -12,6 +14,10 @@ from delivery.errors import DeliveryError
 from stack.errors import StackError
 from stack.parts import BIN
 from stack.processes import Supervisor
+
+if TYPE_CHECKING:
+    from stack.demo import Demo
+    from stack.demo_triton import DemoTriton
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -82,9 +88,35 @@ def reconcile(
 
 
 @app.command()
+def render_triton() -> None:
+    """Render Triton's config.pbtxt from the decisions: an init container's job before tritonserver starts."""
+    from stack.place import place
+    from stack.triton_server import render
+
+    settings = Settings()
+    for folder in render(place(settings).store, settings.environment):
+        typer.echo(folder)
+
+
+@app.command()
 def demo() -> None:
     """Show the main job on the local stack, and leave it up or down as it was."""
     from stack.demo import Demo
+
+    _play(Demo)
+
+
+@app.command()
+def demo_triton() -> None:
+    """Show releases to a real Triton on the local stack, and leave it up or down as it was."""
+    from stack.demo_triton import DemoTriton
+    from stack.triton_server import check
+
+    check(Settings())
+    _play(DemoTriton)
+
+
+def _play(demo: type[Demo | DemoTriton]) -> None:
     from stack.up import bring_up
 
     settings = Settings()
@@ -92,7 +124,7 @@ def demo() -> None:
     was_up = supervisor.is_running()
     try:
         bring_up(settings, typer.echo)
-        Demo(settings, typer.echo).play()
+        demo(settings, typer.echo).play()
     finally:
         if not was_up and supervisor.is_running():
             supervisor.stop()

@@ -5,40 +5,19 @@ Everything goes through `prefect deployment run`, as the user's own runs do.
 """
 
 import json
-import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import httpx
 
-from blocks.settings import Settings
 from stack.errors import StackError
 from stack.load import Load, confidence_of
-from stack.parts import BIN, ROOT, environment
+from stack.story import CALL_S, Story
 
-RUN_S = 180.0
-CALL_S = 10.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a flow run ended."""
-
-    run_id: str
-    state: str
-    message: str
+TRAIN = "train-register-reload"
 
 
-class Demo:
+class Demo(Story):
     """Tells the story on a stack that is up; every promise is checked, the first broken one raises."""
-
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
-        """Take the stack and where the story is told."""
-        self.settings = settings
-        self.url = settings.serving[0]
-        self.say = say
 
     def play(self) -> None:
         """
@@ -56,14 +35,14 @@ class Demo:
     def _release_first(self) -> int:
         self.say("\n== 1. Train a model and make it live ==")
         self._show("before")
-        self._expect(self.deploy({"params": {"C": 1.0}}), "Completed")
+        self.expect(self.deploy(TRAIN, {"params": {"C": 1.0}}), "Completed")
         return self._show("after")
 
     def _release_under_load(self, before: int) -> int:
         self.say("\n== 2. Train it again with another C, and swap it in under 50 requests a second ==")
         self._show("before")
         with Load(self.url, rate=50) as load:
-            self._expect(self.deploy({"params": {"C": 10.0}}), "Completed")
+            self.expect(self.deploy(TRAIN, {"params": {"C": 10.0}}), "Completed")
         after = self._show("after")
         wrong = load.tally.mislabelled({version: confidence_of(self.url, version) for version in (before, after)})
         self.say(
@@ -78,7 +57,7 @@ class Demo:
 
     def _refuse_third(self, before: int) -> None:
         self.say("\n== 3. Send a candidate that the gate refuses: the solver may make one step only ==")
-        self._expect(self.deploy({"params": {"max_iter": 1}}), "Rejected")
+        self.expect(self.deploy(TRAIN, {"params": {"max_iter": 1}}), "Rejected")
         if self._show("after") != before:
             msg = f"v{before} should serve on"
             raise StackError(msg)
@@ -97,43 +76,6 @@ class Demo:
         self.say(f"MLflow:  {self.settings.mlflow}/#/models/best_model   versions, their runs, and the alias A")
         self.say(f"Serving: {self.url}/docs        every route; {self.url}/metrics for Prometheus")
 
-    def deploy(self, parameters: dict[str, Any]) -> Ended:
-        """Run the deployment with *parameters* through the CLI and wait for its end."""
-        name = f"demo-{uuid4().hex[:8]}"
-        deployment = f"train-register-reload/{self.settings.environment}"
-        passed = [word for key, value in parameters.items() for word in ("-p", f"{key}={json.dumps(value)}")]
-        self.say(f"$ prefect deployment run {deployment} {' '.join(_quoted(word) for word in passed)} --watch")
-        command = [f"{BIN}/prefect", "deployment", "run", deployment, *passed, "--flow-run-name", name, "--watch"]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(self.settings),
-            capture_output=True,
-            text=True,
-            timeout=RUN_S,
-            check=False,
-        )
-        ended = self._ended(name, done.stdout + done.stderr)
-        self.say(f"-> {ended.state}: {ended.message}")
-        return ended
-
-    def _ended(self, name: str, output: str) -> Ended:
-        body = {"flow_runs": {"name": {"any_": [name]}}}
-        runs = (
-            httpx.post(f"{self.settings.prefect_api}/flow_runs/filter", json=body, timeout=CALL_S)
-            .raise_for_status()
-            .json()
-        )
-        if not runs:
-            msg = f"the run was not made: {output}"
-            raise StackError(msg)
-        return Ended(runs[0]["id"], runs[0]["state"]["name"], runs[0]["state"]["message"] or "")
-
-    def _expect(self, ended: Ended, state: str) -> None:
-        if ended.state != state:
-            msg = f"expected {state}; see `prefect flow-run logs {ended.run_id}`"
-            raise StackError(msg)
-
     def _show(self, when: str) -> int:
         answer = httpx.get(f"{self.url}/model-info", timeout=CALL_S)
         self.say(f"{when}: GET /model-info -> {answer.status_code}")
@@ -141,7 +83,3 @@ class Demo:
         for key, value in content.items():
             self.say(f"    {key}: {value}")
         return int(content.get("version", 0))
-
-
-def _quoted(word: str) -> str:
-    return f"'{word}'" if "{" in word or '"' in word else word

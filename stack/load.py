@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -10,6 +11,40 @@ import httpx
 
 ROWS = [[5.1, 3.5, 1.4, 0.2]]
 TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    What is asked, and how the answer is read.
+
+    Args:
+        path: Of the POST.
+        body: Sent as JSON.
+        read: Takes version, label and confidence from the answer.
+    """
+
+    path: str
+    body: Any
+    read: Callable[[dict[str, Any]], tuple[int, int, float]]
+
+
+def _read_app(answer: dict[str, Any]) -> tuple[int, int, float]:
+    return answer["version"], answer["prediction"][0], answer["confidence"][0]
+
+
+def _read_triton(answer: dict[str, Any]) -> tuple[int, int, float]:
+    data = {output["name"]: output["data"] for output in answer["outputs"]}
+    return int(answer["model_version"]), data["label"][0], max(data["probabilities"])
+
+
+APP = Question("/predict", ROWS, _read_app)
+_TENSOR = {"name": "input", "shape": [1, len(ROWS[0])], "datatype": "FP32", "data": ROWS[0]}
+
+
+def triton_question(model: str) -> Question:
+    """Return the same row, asked un-versioned of a model folder on Triton."""
+    return Question(f"/v2/models/{model}/infer", {"inputs": [_TENSOR]}, _read_triton)
 
 
 @dataclass
@@ -61,17 +96,19 @@ class Tally:
 
 class Load:
     """
-    Sends `POST /predict` at a steady rate while the context is open.
+    Asks at a steady rate while the context is open.
 
     Args:
-        url: Base URL of the serving app.
+        url: Base URL of the serving app or of Triton.
         rate: Requests a second, over all threads.
         threads: Keep-alive connections.
+        question: What is asked.
     """
 
-    def __init__(self, url: str, rate: float = 50, threads: int = 4) -> None:
+    def __init__(self, url: str, rate: float = 50, threads: int = 4, question: Question = APP) -> None:
         """Nothing is sent before the context is entered."""
-        self._url = f"{url}/predict"
+        self._url = f"{url}{question.path}"
+        self._question = question
         self._period_s = threads / rate
         self.tally = Tally()
         self._lock = threading.Lock()
@@ -100,17 +137,17 @@ class Load:
     def _ask(self, client: httpx.Client) -> None:
         started = time.perf_counter()
         try:
-            response = client.post(self._url, json=ROWS)
-            answer: dict[str, Any] = response.json() if response.is_success else {}
-        except (httpx.HTTPError, ValueError) as error:
+            response = client.post(self._url, json=self._question.body)
+            read = self._question.read(response.json()) if response.is_success else None
+        except (httpx.HTTPError, ValueError, LookupError) as error:
             self._note_failure(type(error).__name__)
             return
         elapsed_ms = (time.perf_counter() - started) * 1000
-        if not answer:
+        if read is None:
             self._note_failure(str(response.status_code))
             return
         with self._lock:
-            self.tally.answers[answer["version"], answer["prediction"][0], answer["confidence"][0]] += 1
+            self.tally.answers[read] += 1
             self.tally.milliseconds.append(elapsed_ms)
 
     def _note_failure(self, what: str) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fakes import RUN, FakeRegistry, FakeReplica, World, candidate_of
+from fakes import FakeRegistry, FakeReplica, World, run_release
 from ports import free_ports
 
-from delivery.release import Release, released
+from delivery.release import Release
 from delivery.store import Store
 
 
@@ -18,28 +18,6 @@ def world(tmp_path: Path) -> World:
     """An empty repository, an empty registry, two replicas that serve nothing."""
     replicas = [FakeReplica("http://replica-1"), FakeReplica("http://replica-2")]
     return World(Store(tmp_path / "repository"), FakeRegistry(), replicas)
-
-
-def run_release(world: World, version: int, alias: str = "A", *, force: bool = False) -> Release:
-    """Release a version, step by step, as a flow does."""
-    with released(
-        world.store,
-        candidate_of(version, alias),
-        [world.engine],
-        engine_for=world.engine_for,
-        registry=world.registry,
-        run=RUN,
-    ) as release:
-        release.snapshot(force=force)
-        release.materialize()
-        release.load()
-        release.ready()
-        release.smoke()
-        release.commit()
-        release.switch(patient=False)
-        release.confirm(patient=False)
-        release.point_alias()
-    return release
 
 
 @pytest.fixture

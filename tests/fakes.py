@@ -9,6 +9,7 @@ from delivery.engine import Engine, Seen, Served
 from delivery.errors import NotReady, SmokeFailed, Unreachable
 from delivery.manifest import Column, Golden, Manifest
 from delivery.records import Candidate, Current, EngineRef, Run
+from delivery.release import Release, released
 from delivery.store import Store
 
 RUN = Run(flow_run_id="flow-1", flow_run_name="test", who="test")
@@ -160,3 +161,25 @@ class World:
 
 def _json(version: int) -> bytes:
     return manifest_of(version).model_dump_json().encode()
+
+
+def run_release(world: World, version: int, alias: str = "A", *, force: bool = False) -> Release:
+    """Release a version, step by step, as a flow does."""
+    with released(
+        world.store,
+        candidate_of(version, alias),
+        [world.engine],
+        engine_for=world.engine_for,
+        registry=world.registry,
+        run=RUN,
+    ) as release:
+        release.snapshot(force=force)
+        release.materialize()
+        release.load()
+        release.ready()
+        release.smoke()
+        release.commit()
+        release.switch(patient=False)
+        release.confirm(patient=False)
+        release.point_alias()
+    return release

@@ -13,7 +13,7 @@ import uvicorn
 from fakes import RUN
 
 from delivery.manifest import Manifest
-from delivery.records import Candidate
+from delivery.records import Candidate, Current, EngineRef, HistoryEntry, Variant
 from delivery.store import Store
 from learners.iris import Iris
 from learners.training import Trained, train
@@ -21,6 +21,7 @@ from serving.app import create_app
 from serving.settings import Settings
 
 TOKEN = "t" * 32
+AUTH = {"x-token": TOKEN}
 ROW = [5.1, 3.5, 1.4, 0.2]
 
 
@@ -74,3 +75,31 @@ def served(store: Store, port: int = 0, **change: object) -> Iterator[str]:
 
 def onnx_path(store: Store, version: int) -> Path:
     return store.paths("best_model").onnx(version)
+
+
+def decide(store: Store, alias: str, version: int | None, engine: str = "dev") -> Current:
+    """Write a decision, as a commit does."""
+    before = store.current("best_model")
+    variant = None
+    if version is not None:
+        variant = Variant(
+            alias=alias,
+            active_version=version,
+            run_id=f"run-{version}",
+            sha256=store.manifest("best_model", version).sha256,
+            engines=(EngineRef(kind="serving-api", name=engine, urls=("http://x",)),),
+        )
+    after = before.having(alias, variant, epoch=store.next_epoch("best_model"), release_id=f"r{before.epoch}")
+    entry = HistoryEntry(
+        epoch=after.epoch,
+        release_id=after.release_id,
+        kind="release",
+        run=RUN,
+        at_utc="",
+        why="",
+        alias=alias,
+        before=before,
+        after=after,
+    )
+    with store.writer("best_model", RUN) as writer:
+        return writer.commit(before, entry)

@@ -9,6 +9,9 @@ from fake_triton import FakeTriton, fake_triton
 from ports import free_ports
 from real_triton import RealTriton, reason_for_none, settings_at
 
+KINDS = ["fake", pytest.param("real", marks=pytest.mark.system)]
+REAL = KINDS[1:]
+
 
 @contextmanager
 def running(kind: str, home: Path) -> Iterator[FakeTriton | RealTriton]:

@@ -7,7 +7,7 @@ import pytest
 from fakes import RUN
 from models import iris, put, wrong
 from ports import free_ports
-from tritons import running
+from tritons import KINDS, running
 
 from adapters.triton import GRPC_KEY_HEADER, triton_engine
 from delivery.engine import Served
@@ -20,7 +20,7 @@ MODEL = "best_model"
 REFS = (EngineRef(kind="triton", name="dev", urls=()),)
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=KINDS)
 def triton(request, home):
     with running(request.param, home) as triton:
         yield triton

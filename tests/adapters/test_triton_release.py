@@ -11,7 +11,7 @@ from models import iris, put, wrong
 from onnx import helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
-from tritons import running
+from tritons import KINDS, REAL, running
 
 from adapters.triton import triton_engine
 from delivery.errors import Broken, ContractChanged, DeliveryError, NotReady, Refused, Unreachable
@@ -22,7 +22,7 @@ from delivery.store import Store
 ROW = {"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=KINDS)
 def triton(request, home):
     with running(request.param, home) as triton:
         yield triton
@@ -185,7 +185,7 @@ def test_a_restart_in_the_rehearsal_stops_the_release_and_blames_nobody(release,
     release(1, iris(1.0))
 
 
-@pytest.mark.parametrize("triton", ["real"], indirect=True)
+@pytest.mark.parametrize("triton", REAL, indirect=True)
 @pytest.mark.usefixtures("live")
 def test_a_triton_that_hangs_is_unreachable_and_what_it_loaded_late_is_swept(release, triton, store, engine):
     """It takes the load and answers nobody; when it goes on, the load is done and reconcile drops it."""
@@ -204,7 +204,7 @@ def test_a_triton_that_hangs_is_unreachable_and_what_it_loaded_late_is_swept(rel
     assert (again.found, again.done) == ([], [])
 
 
-@pytest.mark.parametrize("triton", ["real"], indirect=True)
+@pytest.mark.parametrize("triton", REAL, indirect=True)
 def test_a_restart_at_any_moment_serves_the_decided_version_or_nothing(release, triton):
     """Between commit and follow, and between commit-back and follow, the decision is what the launcher renders."""
     triton.restart()
@@ -225,7 +225,7 @@ def test_a_restart_at_any_moment_serves_the_decided_version_or_nothing(release, 
     assert unversioned(triton) == 2
 
 
-@pytest.mark.parametrize("triton", ["real"], indirect=True)
+@pytest.mark.parametrize("triton", REAL, indirect=True)
 def test_a_restart_between_the_commit_back_and_the_follow_serves_the_version_before(
     release, triton, store, monkeypatch
 ):

@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable
 
 import pytest
-from conftest import run_release
-from fakes import RUN, FakeRegistry, FakeReplica, World
+from fakes import RUN, FakeRegistry, FakeReplica, World, run_release
 
 from delivery.reconcile import findings, reconcile
 from delivery.store import Store, files

@@ -1,8 +1,7 @@
 """Stage, drop, reload: what the deployer asks for, and who may."""
 
 import pytest
-from conftest import AUTH, decide
-from models import ROW, iris, onnx_path, put, settings_of, wrong
+from models import AUTH, ROW, decide, iris, onnx_path, put, settings_of, wrong
 from starlette.testclient import TestClient
 
 from serving.app import create_app

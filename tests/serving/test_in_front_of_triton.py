@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from fakes import RUN, FakeRegistry
 from models import ROW, TOKEN, iris, put, served, wrong
-from tritons import running
+from tritons import KINDS, running
 
 from adapters.serving_api import serving_engine
 from adapters.triton import triton_engine
@@ -16,7 +16,7 @@ from learners.conversion import OnnxClassifier
 from stack.load import Load
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=KINDS)
 def triton(request, home):
     with running(request.param, home) as triton:
         yield triton

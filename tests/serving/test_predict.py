@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from models import ROW, TOKEN, iris, settings_of
+from models import ROW, TOKEN, decide, iris, settings_of
 from starlette.testclient import TestClient
 
 from learners.conversion import OnnxClassifier
@@ -164,8 +164,6 @@ def test_an_answer_that_is_not_finite_is_never_sent(client, monkeypatch):
 
 
 def test_predictions_may_need_the_token(store):
-    from conftest import decide
-
     decide(store, "A", 1)
     with TestClient(create_app(settings_of(store, predict_needs_token=True))) as closed:
         assert closed.post("/predict", json=[ROW]).status_code == 401
