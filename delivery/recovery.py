@@ -59,8 +59,6 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     if journal is None:
         return None
     engines = [engine_for(ref) for ref in journal.engines]
-    for engine in engines:
-        engine.drop(writer.model, journal.candidate.alias)
     if current.same_decision(journal.before):
         how = _undo_rehearsal(writer, journal, cause)
     elif current.release_id != journal.release_id:
@@ -69,6 +67,8 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
         reason = _why_back(engines, current, journal, cause)
         how = _roll_back(writer, engines, journal, reason) if reason else _roll_forward(writer, journal)
         how += _alias_behind(writer, registry, journal.candidate.alias)
+    for engine in engines:
+        engine.drop(writer.model, journal.candidate.alias)
     writer.record(
         "recovery", f"{journal.candidate.model} v{journal.candidate.version}: {how}{_because(cause)}", journal
     )

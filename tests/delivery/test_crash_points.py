@@ -57,8 +57,11 @@ def tree(world: World) -> dict[str, int]:
 
 
 def check_invariants(world: World) -> None:
-    """I2 pointer and digest, I3 convergence, I5 no open journal, I8 no debris."""
+    """I2 pointer and digest, I3 convergence, I5 no open journal, I6 the record is whole, I8 no debris."""
     current = world.store.current("best_model")
+    record = [world.store.entry("best_model", epoch) for epoch in world.store.epochs("best_model")]
+    assert record[-1].after == current
+    assert all(entry.outcome != "open" for entry in record)
     for variant in current.variants.values():
         assert world.store.digest("best_model", variant.active_version) == variant.sha256
     assert world.serving() == [current.version_of("A")] * 2

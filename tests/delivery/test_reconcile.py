@@ -1,10 +1,11 @@
 """Everything is made equal to the decision, and nothing else is touched."""
 
 import pytest
-from fakes import RUN
+from fakes import RUN, FakeRegistry
 
 from delivery.alias import AliasState, state_of
 from delivery.reconcile import reconcile
+from delivery.recovery import recover
 
 
 @pytest.fixture
@@ -106,4 +107,33 @@ def test_an_alias_killed_between_set_and_note_is_still_ours(world, release, mend
 
     mend()
 
+    assert world.registry.aliases["best_model", "A"] == 1
+
+
+def test_an_alias_set_by_a_killed_release_is_still_ours_after_the_way_back(world, release, mend, monkeypatch):
+    """Killed right after the registry took v2; the registry is away while v2 is undone, and then it is back."""
+    release(1)
+    set_alias = FakeRegistry.set_alias
+
+    def set_and_die(registry, model, alias, version):
+        set_alias(registry, model, alias, version)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeRegistry, "set_alias", set_and_die)
+    monkeypatch.setattr("delivery.release.recover", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        release(2)
+    monkeypatch.undo()
+    world.registry.down = True
+    world.replicas[0].forgets = True
+    world.replicas[0].serves = {}
+    with world.store.writer("best_model", RUN) as writer:
+        recovery = recover(writer, world.engine_for, world.registry)
+    assert "alias A pending" in recovery.how
+    assert world.live() == 1
+    world.registry.down = world.replicas[0].forgets = False
+
+    report = mend()
+
+    assert "alias A names v1 again" in report.done
     assert world.registry.aliases["best_model", "A"] == 1
