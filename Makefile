@@ -30,7 +30,7 @@ status: $(READY)        ## what runs, what is live, what disagrees
 test: $(TRITON)         ## everything that this machine can run
 	$(BIN)/pytest
 
-check: $(READY)         ## the gate before a commit
+check: $(TRITON)        ## the gate before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -58,7 +58,8 @@ def test_a_flow_killed_in_its_release_is_undone_by_the_hook_in_a_fresh_process(a
     with black_hole() as nowhere:
         ServingApi(name="dev", urls=[nowhere], token=TOKEN, timeout_s=30).save("hole", overwrite=True)
         body = {"parameters": {"serving": "hole", "params": {"C": 3.0}}}
-        (deployment,) = api.prefect("deployments/filter", {"deployments": {"name": {"any_": ["dev"]}}})
+        wanted = {"flows": {"name": {"any_": ["train-register-reload"]}}, "deployments": {"name": {"any_": ["dev"]}}}
+        (deployment,) = api.prefect("deployments/filter", wanted)
         run = api.prefect(f"deployments/{deployment['id']}/create_flow_run", body)
         journal = wait_for(lambda: api.store.journal("best_model"), 60, "the release did not begin")
         assert journal.run.flow_run_id == run["id"]

@@ -21,14 +21,14 @@ def deploy(stack, **parameters):
 
 @pytest.fixture(scope="module")
 def first(stack):
-    """v1 is released through `prefect deployment run` from a shell that knows only PREFECT_API_URL."""
+    """A version is released through `prefect deployment run` from a shell that knows only PREFECT_API_URL."""
     up = stack.interlock("up")
     line = next(line for line in up.stdout.splitlines() if "PREFECT_API_URL=" in line)
     url = line.split("PREFECT_API_URL=")[1].split()[0]
     stack.environment["PREFECT_API_URL"] = url
     code, run = deploy(stack, params={"C": 1.0})
     assert code == 0, run["state"]
-    return run
+    return run | {"version": stack.version()}
 
 
 def mlflow(stack, path, **params):
@@ -41,9 +41,10 @@ def test_a_release_through_the_worker_serves(stack, first):
     row = httpx.post(f"{stack.url}/predict", json=[[5.1, 3.5, 1.4, 0.2]]).json()
 
     assert first["state"]["name"] == "Completed"
-    assert "best_model A: v1 serves" in first["state"]["message"]
-    assert (info["version"], info["epoch"], info["live"]) == (1, 1, True)
-    assert (row["prediction"], row["version"]) == ([0], 1)
+    current = stack.store.current("best_model")
+    assert f"best_model A: v{info['version']} serves" in first["state"]["message"]
+    assert (info["version"], info["epoch"], info["live"]) == (current.version_of("A"), current.epoch, True)
+    assert (row["prediction"], row["version"]) == ([0], info["version"])
     assert httpx.get(f"{stack.url}/readyz").status_code == 200
 
 
@@ -51,7 +52,8 @@ def test_mlflow_holds_everything_about_the_training(stack, first):
     run_id = stack.info()["run_id"]
     run = mlflow(stack, "runs/get", run_id=run_id)["run"]
     files = {f["path"] for f in mlflow(stack, "artifacts/list", run_id=run_id)["files"]}
-    version = mlflow(stack, "model-versions/get", name="best_model", version="1")["model_version"]
+    number = str(stack.version())
+    version = mlflow(stack, "model-versions/get", name="best_model", version=number)["model_version"]
     tags = {tag["key"]: tag["value"] for tag in version["tags"]}
 
     assert {p["key"]: p["value"] for p in run["data"]["params"]} == {"C": "1.0", "max_iter": "200"}
@@ -61,7 +63,7 @@ def test_mlflow_holds_everything_about_the_training(stack, first):
     assert version["source"].startswith("models:/m-")
     assert tags["sha256"] == stack.info()["sha256"]
     assert tags["gate"] == "passed"
-    assert mlflow(stack, "registered-models/alias", name="best_model", alias="A")["model_version"]["version"] == "1"
+    assert mlflow(stack, "registered-models/alias", name="best_model", alias="A")["model_version"]["version"] == number
 
 
 def test_the_prefect_ui_has_the_steps_the_logs_and_the_page_of_the_release(stack, first):
@@ -83,7 +85,7 @@ def test_the_next_version_is_swapped_in_under_load_and_a_bad_one_is_refused(stac
         _, second = deploy(stack, params={"C": 10.0})
         code, third = deploy(stack, params={"max_iter": 1})
 
-    before, after = 1, stack.version()
+    before, after = first["version"], stack.version()
     truth = {version: confidence_of(stack.url, version) for version in (before, after)}
     assert second["state"]["name"] == "Completed"
     assert load.tally.failures == {}
@@ -103,7 +105,7 @@ def test_up_again_changes_nothing_and_status_is_content(stack, first):
     assert status.returncode == 0, status.stdout
     for part in ("prefect", "mlflow", "serving", "worker", "reconcile"):
         assert f"{part:<10} running" in status.stdout
-    assert "best_model A: v2" in status.stdout
+    assert f"best_model A: v{stack.version()}" in status.stdout
     assert stack.run("pgrep", "-f", str(stack.settings.home)).stdout == pids
 
 
