@@ -136,11 +136,6 @@ class MlflowRegistry:
         params = {"name": model_name(model), "alias": alias_name(alias)}
         self._http.call("DELETE", f"{API}/registered-models/alias", params=params)
 
-    def tag(self, model: str, version: int, key: str, value: str) -> None:
-        """Set a tag of a version."""
-        body = {"name": model_name(model), "version": str(version_number(version)), "key": key, "value": value}
-        self._http.call("POST", f"{API}/model-versions/set-tag", json=body)
-
     def fetch(self, candidate: Candidate, artifact: str, target: Path) -> None:
         """
         Copy `model.onnx` or `manifest.json` of the candidate's training run to the file *target*.

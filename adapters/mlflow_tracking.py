@@ -108,12 +108,12 @@ class MlflowTracking:
             _log_files(client, run_id, onnx, manifest)
             return LoggedRun(run_id, f"{client.get_run(run_id).info.artifact_uri}/onnx", None)
 
-    def close_run(self, run_id: str, tags: dict[str, str], *, failed: bool = False) -> None:
+    def close_run(self, run_id: str, tags: dict[str, str]) -> None:
         """End the run with *tags*."""
         with self._client() as client:
             for key, value in tags.items():
                 client.set_tag(run_id, key, value)
-            client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+            client.set_terminated(run_id, "FINISHED")
 
     def _log_sklearn(self, run_id: str, trained: Training) -> str | None:
         """Log the scikit-learn flavour, for people who want to look into the model; the ONNX is what counts."""

@@ -67,11 +67,6 @@ class Supervisor:
         if self.states().get(part) not in ("RUNNING", "STARTING"):
             self._rpc().startProcess(part, _DO_NOT_WAIT)
 
-    def restart(self, part: str) -> None:
-        """Stop a part and start it again."""
-        self._rpc().stopProcess(part)
-        self._rpc().startProcess(part, _DO_NOT_WAIT)
-
     def states(self) -> dict[str, str]:
         """Return the state of each part as supervisor names it: RUNNING, STARTING, BACKOFF, STOPPED, FATAL."""
         return {info["name"]: info["statename"] for info in self._rpc().getAllProcessInfo()}
