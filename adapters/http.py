@@ -38,6 +38,7 @@ class HttpClient:
     ) -> None:
         """Nothing is opened before the first call."""
         self.base_url = base_url.rstrip("/")
+        self.timeout_s = timeout_s
         self._server_error = server_error
         self._client = httpx.Client(
             base_url=self.base_url, timeout=timeout_s, headers=headers, auth=auth, verify=_trusted()

@@ -87,6 +87,13 @@ class ServingReplica:
         """Ask what is live and what is staged."""
         return self._seen(model)
 
+    def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
+        """Ask once what is live and what is staged: one app serves one model."""
+        answer = self.client.ask("GET", "/variants", _Variants)
+        return {
+            c.model: self._told(answer) for c in currents if (c.model, self.name) == (answer.model_name, answer.engine)
+        }
+
     def _infer(self, candidate: Candidate, rows: list[list[float]]) -> tuple[list[int], list[list[float]]]:
         path = f"/variant/{candidate.alias}/predict"
         body = {"rows": rows, "probabilities": True}
@@ -104,6 +111,10 @@ class ServingReplica:
                 f"{self.name!r}: set INTERLOCK_SERVING_MODEL and INTERLOCK_SERVING_NAME, or name another block"
             )
             raise Refused(msg)
+        return self._told(answer)
+
+    @staticmethod
+    def _told(answer: _Variants) -> Seen:
         serves = {a: Served(info.version, info.sha256, info.epoch) for a, info in answer.live.items()}
         return Seen(serves, answer.staged)
 

@@ -30,6 +30,7 @@ from delivery.store.folders import CANDIDATE, EngineFolder, candidate_folder, en
 KEY_HEADER = "x-admin-key"
 GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
 AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+READY = "READY"
 WRONG_DIGEST = "answers otherwise than in training"
 
 
@@ -125,6 +126,33 @@ class TritonReplica:
                 serves[alias] = served
         staged = self._versions(candidate_folder(model))
         return Seen(serves, {CANDIDATE: staged[0]} if staged else {})
+
+    def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
+        """Ask for the index of all models once: Triton answers by the highest version that is ready."""
+        ready = self._index()
+        return {current.model: self._listed(current, ready) for current in currents}
+
+    def _index(self) -> dict[str, int]:
+        """Return the highest ready version of each name."""
+        ready: dict[str, int] = {}
+
+        def ask(client: InferenceServerClient) -> None:
+            index = client.get_model_repository_index(headers=self._headers(), client_timeout=self.http.timeout_s)
+            for model in index.models:
+                if model.state == READY:
+                    ready[model.name] = max(int(model.version), ready.get(model.name, 0))
+
+        self._control(ask)
+        return ready
+
+    def _listed(self, current: Current, ready: dict[str, int]) -> Seen:
+        serves = {}
+        for alias, variant in current.variants.items():
+            version = ready.get(folder_of(current, alias, self.name))
+            if variant.follows(TRITON, self.name) and version:
+                serves[alias] = Served(version, variant.sha256 if version == variant.active_version else "")
+        staged = ready.get(candidate_folder(current.model))
+        return Seen(serves, {CANDIDATE: staged} if staged else {})
 
     def _follow(self, folder: EngineFolder, model: str, variant: Variant) -> None:
         manifest = self.store.manifest(model, variant.active_version)

@@ -20,8 +20,9 @@ from adapters.mlflow_tracking import MlflowTracking
 from adapters.serving_api import serving_engine
 from benchmarks.place import own_stack, table
 from blocks.settings import Settings
+from delivery.attempt import released
 from delivery.records import Candidate, Run
-from delivery.release import released
+from delivery.release import carry_out
 from learners.iris import Iris, IrisParams
 from learners.training import train
 from stack.load import Load, confidence_of
@@ -50,15 +51,7 @@ def release(settings: Settings, where: Place, candidate: Candidate) -> dict[str,
     with released(
         where.store, candidate, [engine], engine_for=where.engine_for, registry=where.registry, run=Run(who="benchmark")
     ) as made:
-        made.snapshot()
-        made.materialize()
-        made.load()
-        made.ready()
-        made.smoke()
-        made.commit()
-        made.switch(patient=True)
-        made.confirm(patient=True)
-        made.point_alias()
+        carry_out(made)
     return {check.step: check.ms for check in made.checks}
 
 

@@ -33,10 +33,10 @@ from adapters.triton import GRPC_KEY_HEADER, TritonReplica, triton_engine
 from adapters.triton_config import as_text, model_config
 from benchmarks.place import environment, load_apart, table
 from blocks.settings import Settings
+from delivery.attempt import released
 from delivery.errors import Broken, DeliveryError
 from delivery.manifest import Golden, Manifest
 from delivery.records import Candidate, Current, Run
-from delivery.release import released
 from delivery.store import Store
 from learners.conversion import OnnxClassifier
 from learners.iris import Iris, IrisParams

@@ -7,7 +7,7 @@ the decision, so that one that is late (ours) can be told from one that was move
 
 from enum import Enum
 
-from delivery.errors import Unreachable
+from delivery.errors import DeliveryError
 from delivery.records import Current
 from delivery.registry import Registry
 from delivery.store import Store, Writer
@@ -19,20 +19,26 @@ class AliasState(Enum):
     AGREES = "agrees"
     PENDING = "pending"
     MOVED = "moved by hand"
-    UNKNOWN = "unknown, the registry does not answer"
+    UNKNOWN = "unknown, the registry does not say"
 
 
 def state_of(store: Store, registry: Registry, current: Current, alias: str) -> tuple[AliasState, int | None]:
     """Return how the alias relates to the decision, and the version that it names."""
     try:
         names = registry.alias(current.model, alias)
-    except Unreachable:
+    except DeliveryError:
         return AliasState.UNKNOWN, None
     if names == current.version_of(alias):
         return AliasState.AGREES, names
     ours = store.written_aliases(current.model).get(alias, [])
     late = names in ours or (names is None and not ours)
     return (AliasState.PENDING if late else AliasState.MOVED), names
+
+
+def is_late(store: Store, current: Current, alias: str) -> bool:
+    """Whether what we noted to have written last is not what is decided: known without asking the registry."""
+    version = current.version_of(alias)
+    return store.written_aliases(current.model).get(alias, []) != ([version] if version else [])
 
 
 def point_alias(writer: Writer, registry: Registry, current: Current, alias: str) -> None:

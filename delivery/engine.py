@@ -11,7 +11,7 @@ and what it means when some do not answer, is decided here, once for every kind 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from delivery.errors import DeliveryError, Unreachable
@@ -88,7 +88,10 @@ class Replica(Protocol):
         """Converge to the decision, never unloading what serves; idempotent."""
 
     def observe(self, model: str) -> Seen:
-        """Say what is served now."""
+        """Say what is served now, from real answers where the engine cannot tell a digest."""
+
+    def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
+        """Say of each model that is held, by one question for all of them, what is served by name and version."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,12 @@ class Engine:
         """Compare golden answers on every replica; return what was measured."""
         return "; ".join(self._all(lambda replica: f"{replica.address} {replica.smoke(candidate, manifest)}"))
 
+    def present(self, model: str) -> tuple["Engine", list[str]]:
+        """Return the engine with only the replicas that answer, and the addresses of the others."""
+        seen = self.observe(model)
+        there = [replica for replica, sighting in zip(self.replicas, seen, strict=True) if sighting.seen]
+        return replace(self, replicas=there), [sighting.replica for sighting in absent(seen)]
+
     def drop(self, model: str, alias: str) -> None:
         """Forget the candidate of *alias* wherever that succeeds; what is left over, `reconcile` finds and drops."""
 
@@ -127,11 +136,21 @@ class Engine:
 
     def follow(self, current: Current) -> list[Sighting]:
         """Converge to the decision wherever somebody answers. Raises Broken when any replica cannot."""
-        return self._present(lambda replica: replica.follow(current))
+        return self._sighted(self._answers(lambda replica: replica.follow(current)))
 
     def observe(self, model: str) -> list[Sighting]:
         """See what is served wherever somebody answers."""
-        return self._present(lambda replica: replica.observe(model))
+        return self._sighted(self._answers(lambda replica: replica.observe(model)))
+
+    def survey(self, currents: Sequence[Current]) -> dict[str, list[Sighting]]:
+        """See what is served of many models, asking each replica once."""
+        answers = self._answers(lambda replica: replica.survey(currents))
+        return {
+            current.model: self._sighted(
+                [seen if isinstance(seen, str) else seen.get(current.model, Seen()) for seen in answers]
+            )
+            for current in currents
+        }
 
     def _all(self, ask: Callable[[Replica], T]) -> list[T]:
         if len(self.replicas) == 1:
@@ -139,14 +158,24 @@ class Engine:
         with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
             return list(pool.map(ask, self.replicas))
 
-    def _present(self, ask: Callable[[Replica], Seen]) -> list[Sighting]:
-        def sight(replica: Replica) -> Sighting:
-            try:
-                return Sighting(self.ref, replica.address, ask(replica))
-            except Unreachable as error:
-                return Sighting(self.ref, replica.address, absent=str(error))
+    def _answers(self, ask: Callable[[Replica], T]) -> list[T | str]:
+        """Ask every replica; return its answer, or why there is none."""
 
-        return self._all(sight)
+        def answer(replica: Replica) -> T | str:
+            try:
+                return ask(replica)
+            except Unreachable as error:
+                return str(error)
+
+        return self._all(answer)
+
+    def _sighted(self, answers: Sequence[Seen | str]) -> list[Sighting]:
+        return [
+            Sighting(self.ref, replica.address, absent=answer)
+            if isinstance(answer, str)
+            else Sighting(self.ref, replica.address, answer)
+            for replica, answer in zip(self.replicas, answers, strict=True)
+        ]
 
 
 EngineFor = Callable[[EngineRef], Engine]

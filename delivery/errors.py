@@ -14,6 +14,8 @@ Every error of a delivery, and what to do about it.
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
     |  |- OutOfTime           the release held the lock for as long as it may
+    |  |- Stopped             an operator's rollback asked the release to stop
+    |  |- AlreadyLive         what a rollback was asked for serves already
     |  `- Unwritable          the model repository cannot be written
     |- Unreachable            nobody answered; the only error that is retried -> retry
     `- Broken                 an answer arrived and it is wrong               -> roll back
@@ -69,6 +71,14 @@ class ParityFailed(Refused):
 
 class OutOfTime(Refused):
     """The release held the lock for as long as it may."""
+
+
+class Stopped(Refused):
+    """An operator's rollback asked the release to stop."""
+
+
+class AlreadyLive(Refused):
+    """What a rollback was asked for serves already."""
 
 
 class Unwritable(Refused):

@@ -1,28 +1,40 @@
 """
 Make everything equal the decision.
 
-    findings without a lock: an open journal, a lost decision, staging, engines that drifted, candidates, aliases
-    mend     under the lock, only when something was found: recover, follow, drop, sweep, point
+    look    without a lock (`delivery.view`)
+    mend    under the lock, only where something was found: recover, restore bytes, follow, drop, sweep, point
 
 A pass that finds nothing writes nothing. Runs without Prefect.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from enum import Enum
+from functools import partial
 
 from delivery.alias import AliasState, point_alias, state_of
-from delivery.engine import Engine, EngineFor, Sighting
-from delivery.errors import Busy, CorruptRecord, DeliveryError
-from delivery.records import Current, EngineRef, Run
+from delivery.attempt import released
+from delivery.engine import Engine, EngineFor
+from delivery.errors import Busy, DeliveryError
+from delivery.records import Candidate, Current, Run
 from delivery.recovery import recover
 from delivery.registry import Registry
+from delivery.release import carry_out
 from delivery.store import Store, Writer
+from delivery.view import View, agrees, aliases_of, damaged, engines_of, look
+
+
+class AliasPolicy(Enum):
+    """What is done about an alias that somebody moved by hand in the registry."""
+
+    REPORT = "report"
+    RESTORE = "restore"
+    RELEASE = "release"
 
 
 @dataclass
 class Report:
-    """What one pass over one model found, and what it did about it."""
+    """What one pass over one model found, and what it did about it; *failed* when that did not work."""
 
     model: str
     found: list[str] = field(default_factory=list)
@@ -30,74 +42,121 @@ class Report:
     busy: str = ""
     failed: bool = False
 
+    @property
+    def told(self) -> str:
+        """The report as a person reads it."""
+        found = "; ".join(self.found) or "everything equals the decision"
+        did = self.busy or "; ".join(self.done) or "nothing done"
+        return f"{self.model}: {found} -> {did}" if self.found else f"{self.model}: {found}"
 
-def reconcile(store: Store, model: str, *, engine_for: EngineFor, registry: Registry, run: Run) -> Report:
+
+@dataclass(frozen=True)
+class Reconciler:
     """
-    Make every reachable replica and the alias we own equal the decision.
+    Passes over many models with the same means.
 
-    A model that is being released is left alone: the report is *busy*. An alias that was moved by hand is found
-    and not touched.
-
-    Raises:
-        RecoveryFailed: An open release could be neither finished nor undone.
-        Unwritable: The repository is read-only or full.
+    Args:
+        policy: What is done about an alias that was moved by hand.
     """
-    found = list(findings(store, model, engine_for, registry))
-    report = Report(model, found=[finding.what for finding in found])
-    if not any(finding.mendable for finding in found):
+
+    store: Store
+    engine_for: EngineFor
+    registry: Registry
+    run: Run
+    policy: AliasPolicy = AliasPolicy.REPORT
+
+    def reconcile(self, models: Sequence[str], audit: Collection[str] | None = None) -> list[Report]:
+        """
+        Make every reachable replica and the aliases we own equal the decisions of *models*.
+
+        A model that is being released is left alone: its report is *busy*. One that fails does not stop the others.
+
+        Args:
+            models: Which ones.
+            audit: Which of them are also audited: digests, golden answers, aliases. Without it, all.
+        """
+        closely = models if audit is None else audit
+        views = look(self.store, models, engine_for=self.engine_for, registry=self.registry, audit=closely)
+        return [self._reconcile(view) for view in views]
+
+    def _reconcile(self, view: View) -> Report:
+        report = Report(view.model, found=[finding.what for finding in view.findings])
+        moved = [alias for alias, (state, _) in view.aliases.items() if state is AliasState.MOVED]
+        try:
+            if any(finding.mendable for finding in view.findings) or (moved and self.policy is AliasPolicy.RESTORE):
+                self._mend_under_lock(view.model, report)
+            if self.policy is AliasPolicy.RELEASE:
+                report.done += [self._release(view, alias, view.aliases[alias][1]) for alias in moved]
+        except Busy as busy:
+            report.busy = str(busy)
+        except DeliveryError as error:
+            report.found.append(str(error))
+            report.failed = True
         return report
-    try:
-        with store.writer(model, run) as writer:
-            report.done = list(_mend(writer, engine_for, registry))
+
+    def _mend_under_lock(self, model: str, report: Report) -> None:
+        with self.store.writer(model, self.run) as writer:
+            if recovery := recover(writer, self.engine_for, self.registry):
+                report.done.append(recovery.how)
+            for mend in (_sweep, self._restore, self._follow, self._point):
+                try:
+                    report.done.extend(mend(writer))
+                except DeliveryError as error:
+                    report.found.append(str(error))
+                    report.failed = True
             if report.done:
                 writer.record("reconciled", "; ".join(report.done))
-    except Busy as busy:
-        report.busy = str(busy)
-    return report
+
+    def _restore(self, writer: Writer) -> Iterator[str]:
+        for variant in damaged(writer.store, writer.store.current(writer.model)):
+            version = variant.active_version
+            candidate = Candidate(
+                model=writer.model, alias=variant.alias, version=version, run_id=variant.run_id, sha256=variant.sha256
+            )
+            writer.restore(candidate, partial(self.registry.fetch, candidate))
+            yield f"fetched the bytes of v{version} again"
+
+    def _follow(self, writer: Writer) -> Iterator[str]:
+        current = writer.store.current(writer.model)
+        for engine in engines_of(writer.store, current, self.engine_for):
+            yield from _mend_engine(engine, current)
+
+    def _point(self, writer: Writer) -> Iterator[str]:
+        current = writer.store.current(writer.model)
+        for alias in aliases_of(writer.store, current):
+            yield from self._mend_alias(writer, current, alias)
+
+    def _mend_alias(self, writer: Writer, current: Current, alias: str) -> Iterator[str]:
+        state, names = state_of(writer.store, self.registry, current, alias)
+        mendable = (
+            {AliasState.PENDING, AliasState.MOVED} if self.policy is AliasPolicy.RESTORE else {AliasState.PENDING}
+        )
+        if state in mendable:
+            point_alias(writer, self.registry, current, alias)
+            decided = current.version_of(alias)
+            yield f"alias {alias} names {f'v{decided}' if decided else 'nothing'} again, not v{names}"
+
+    def _release(self, view: View, alias: str, wanted: int | None) -> str:
+        """Take a hand-moved alias as the wish that its version go live."""
+        if wanted is None:
+            return f"alias {alias} was removed by hand: nothing to release"
+        candidate = self.registry.candidate(view.model, alias, wanted)
+        with released(
+            self.store,
+            candidate,
+            [],
+            engine_for=self.engine_for,
+            registry=self.registry,
+            run=self.run,
+            why=f"alias {alias} was moved to v{wanted} by hand",
+        ) as release:
+            carry_out(release)
+        return f"released v{wanted}, which alias {alias} was moved to by hand"
 
 
-class Finding(NamedTuple):
-    """Something that disagrees with the decision; *mendable* says whether a pass under the lock can change that."""
-
-    what: str
-    mendable: bool = True
-
-
-def findings(store: Store, model: str, engine_for: EngineFor, registry: Registry) -> Iterator[Finding]:
-    """Look without a lock, and yield everything that disagrees with the decision."""
-    try:
-        current, journal = store.current(model), store.journal(model)
-    except CorruptRecord as lost:
-        yield Finding(str(lost))
-        return
-    if journal:
-        yield Finding(f"the release of v{journal.candidate.version} of {journal.opened_at_utc} is open")
-    if any(store.paths(model).staging.glob("*")):
-        yield Finding("staging is not empty")
-    for engine in _engines(current, engine_for):
-        yield from _drift(engine.observe(model), current)
-    yield from _late_aliases(store, registry, current)
-
-
-def _late_aliases(store: Store, registry: Registry, current: Current) -> Iterator[Finding]:
-    for alias in _aliases(store, current):
-        state, names = state_of(store, registry, current, alias)
-        if state is not AliasState.AGREES:
-            what = f"alias {alias} is {state.value} (names {names}, decided {current.version_of(alias)})"
-            yield Finding(what, mendable=state is AliasState.PENDING)
-
-
-def _mend(writer: Writer, engine_for: EngineFor, registry: Registry) -> Iterator[str]:
-    recovery = recover(writer, engine_for, registry)
-    if recovery:
-        yield recovery.how
+def _sweep(writer: Writer) -> Iterator[str]:
     if swept := writer.sweep():
         yield f"swept {', '.join(swept)}"
-    current = writer.store.current(writer.model)
-    for engine in _engines(current, engine_for):
-        yield from _mend_engine(engine, current)
-    for alias in _aliases(writer.store, current):
-        yield from _mend_alias(writer, registry, current, alias)
 
 
 def _mend_engine(engine: Engine, current: Current) -> Iterator[str]:
@@ -105,44 +164,6 @@ def _mend_engine(engine: Engine, current: Current) -> Iterator[str]:
     for alias in {alias for sighting in sightings if sighting.seen for alias in sighting.seen.staged}:
         engine.drop(current.model, alias)
         yield f"{engine.ref.name} dropped the candidate of {alias}"
-    if any(sighting.seen and not _agrees(sighting, current) for sighting in sightings):
+    if any(sighting.seen and not agrees(sighting, current) for sighting in sightings):
         engine.follow(current)
         yield f"{engine.ref.name} follows epoch {current.epoch} again"
-
-
-def _mend_alias(writer: Writer, registry: Registry, current: Current, alias: str) -> Iterator[str]:
-    if state_of(writer.store, registry, current, alias)[0] is AliasState.PENDING:
-        try:
-            point_alias(writer, registry, current, alias)
-        except DeliveryError as error:
-            yield f"alias {alias} stays pending: {error}"
-        else:
-            yield f"alias {alias} names v{current.version_of(alias)} again"
-
-
-def _drift(sightings: list[Sighting], current: Current) -> Iterator[Finding]:
-    for sighting in sightings:
-        if sighting.seen is None:
-            yield Finding(f"{sighting.replica} does not answer: {sighting.absent}", mendable=False)
-        elif not _agrees(sighting, current):
-            yield Finding(f"{sighting.replica} serves {sighting.seen.serves}, decided is epoch {current.epoch}")
-        elif sighting.seen.staged:
-            yield Finding(f"{sighting.replica} still holds candidates: {sighting.seen.staged}")
-
-
-def _agrees(sighting: Sighting, current: Current) -> bool:
-    aliases = {*current.variants, *(sighting.seen.serves if sighting.seen else ())}
-    return all(sighting.follows(current, alias) for alias in aliases)
-
-
-def _aliases(store: Store, current: Current) -> list[str]:
-    return sorted(
-        {*current.variants, *(alias for alias, wrote in store.written_aliases(current.model).items() if wrote)}
-    )
-
-
-def _engines(current: Current, engine_for: EngineFor) -> list[Engine]:
-    refs: dict[tuple[str, str], EngineRef] = {}
-    for variant in current.variants.values():
-        refs |= {ref.key: ref for ref in variant.engines}
-    return [engine_for(ref) for ref in refs.values()]

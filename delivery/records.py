@@ -8,7 +8,7 @@ What is written down about a release.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Literal, Self
 
@@ -20,6 +20,9 @@ from delivery.names import Alias, ModelName, Sha256, Version
 SERVING_API = "serving-api"
 TRITON = "triton"
 """Kinds of engines, as records name them."""
+
+Kind = Literal["release", "rollback"]
+"""Whether the candidate is new, or an older version that an operator goes back to."""
 
 
 class Record(BaseModel):
@@ -125,6 +128,7 @@ class Journal(Record):
     """`journal.json`, the open release; written before the first side effect."""
 
     release_id: str
+    kind: Kind = "release"
     run: Run
     candidate: Candidate
     opened_at_utc: str
@@ -137,13 +141,18 @@ class Journal(Record):
         """Every engine that this release may have touched."""
         return self.after.variants[self.candidate.alias].engines
 
+    @property
+    def left_behind(self) -> Variant | None:
+        """What an operator goes back from; a release leaves nothing behind."""
+        return self.before.variants.get(self.candidate.alias) if self.kind == "rollback" else None
+
 
 class HistoryEntry(Record):
     """`history/<epoch>.json`: the claim on an epoch, and after the commit the account of it."""
 
     epoch: int
     release_id: str
-    kind: Literal["release", "rollback"]
+    kind: Kind
     run: Run
     at_utc: str
     why: str
@@ -152,6 +161,23 @@ class HistoryEntry(Record):
     checks: tuple[Check, ...] = ()
     before: Current
     after: Current
+
+    @classmethod
+    def of(cls, journal: Journal, outcome: str, checks: Sequence[Check] = ()) -> Self:
+        """Return the account of the decision that *journal* announced."""
+        return cls(
+            epoch=journal.after.epoch,
+            release_id=journal.release_id,
+            kind=journal.kind,
+            run=journal.run,
+            at_utc=journal.after.updated_at_utc,
+            why=journal.why,
+            alias=journal.candidate.alias,
+            outcome=outcome,
+            checks=tuple(checks),
+            before=journal.before,
+            after=journal.after,
+        )
 
 
 class Event(Record):
@@ -162,6 +188,14 @@ class Event(Record):
     message: str
     release_id: str | None = None
     flow_run_id: str | None = None
+
+
+class StopRequest(Record):
+    """`stop.json`: an operator's rollback waits for the holder of the lock to stop."""
+
+    holder: str
+    who: str
+    at_utc: str
 
 
 class RefusedDigest(Record):

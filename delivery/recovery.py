@@ -5,17 +5,19 @@ The one way back: finish or undo the open release.
     after it, a wrong or no answer       commit the state before of that one alias, then follow
     after it, no verdict (a crash)       forward if every replica that answers follows and passes the golden rows,
                                          and every engine has one; else back
+    an operator's rollback, after it     forward unless a replica answers wrongly; silence brings back nothing
 
 Called by the release itself, by hooks, by the next release, by reconcile and by an operator; none of them has
 logic of its own. Idempotent: kill it anywhere and call it again. Whoever calls it holds the model's lock.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
 from delivery.engine import Engine, EngineFor, Sighting, without_any
-from delivery.errors import Broken, CorruptRecord, DeliveryError, RecoveryFailed, Unreachable
+from delivery.errors import Broken, CorruptRecord, DeliveryError, RecoveryFailed, Unreachable, Unwritable
 from delivery.records import Current, HistoryEntry, Journal
 from delivery.registry import Registry
 from delivery.store import Writer
@@ -47,7 +49,12 @@ def recover(
     try:
         return _recover(writer, engine_for, registry, cause)
     except Exception as error:
-        msg = f"recovery of {writer.model} failed: {error}; the journal stays open, `interlock reconcile` tries again"
+        msg = (
+            f"recovery of {writer.model} failed: {error}{_because(cause)}; the journal stays open, "
+            "`interlock reconcile` tries again"
+        )
+        with suppress(Unwritable):  # a full disk may be why it failed
+            writer.record_once("recovery failed", msg)
         raise RecoveryFailed(msg) from error
 
 
@@ -86,8 +93,8 @@ def _rebuild_current(writer: Writer) -> None:
     try:
         writer.store.current(writer.model)
     except CorruptRecord as lost:
-        claims = (writer.store.entry(writer.model, epoch) for epoch in reversed(writer.store.epochs(writer.model)))
-        rebuilt = next((claim.after for claim in claims if claim), Current.nothing(writer.model))
+        newest = next(writer.store.entries(writer.model), None)
+        rebuilt = newest.after if newest else Current.nothing(writer.model)
         writer.restore_current(rebuilt)
         writer.record("rebuilt", f"{lost}; now epoch {rebuilt.epoch}")
 
@@ -117,8 +124,7 @@ def _quarantine_if_refused(writer: Writer, journal: Journal) -> None:
 
 
 def _ever_live(writer: Writer, version: int) -> bool:
-    entries = (writer.store.entry(writer.model, epoch) for epoch in writer.store.epochs(writer.model))
-    return any(entry and entry.after.version_of(entry.alias) == version for entry in entries)
+    return any(entry.after.version_of(entry.alias) == version for entry in writer.store.entries(writer.model))
 
 
 def _is_live(current: Current, journal: Journal) -> bool:
@@ -129,13 +135,13 @@ def _why_back(engines: list[Engine], current: Current, journal: Journal, cause: 
     """Return why the committed release must be undone; empty if it may stay."""
     if not current.same_decision(journal.after):
         return "an earlier recovery decided so"
-    if isinstance(cause, Broken | Unreachable):
+    if isinstance(cause, Broken) or (isinstance(cause, Unreachable) and journal.kind == "release"):
         return str(cause)
     try:
         sightings = [sighting for engine in engines for sighting in _proven(engine, current, journal)]
     except DeliveryError as error:
         return str(error)
-    silent = without_any(sightings)
+    silent = without_any(sightings) if journal.kind == "release" else []  # an operator's way back waits for nobody
     return f"no replica of {', '.join(silent)} answers" if silent else ""
 
 
@@ -150,10 +156,17 @@ def _proven(engine: Engine, current: Current, journal: Journal) -> list[Sighting
     return sightings
 
 
+def leave_behind(writer: Writer, journal: Journal) -> None:
+    """Refuse from now on what an operator went back from, so that no schedule undoes the operator."""
+    if left := journal.left_behind:
+        writer.refuse_digest(left.sha256, left.active_version, f"rolled back by {journal.run.who}: {journal.why}")
+
+
 def _roll_forward(writer: Writer, journal: Journal) -> str:
-    entry = writer.store.entry(writer.model, journal.after.epoch)
-    if entry and entry.outcome == "open":
-        writer.account(entry.model_copy(update={"outcome": "completed by recovery"}))
+    leave_behind(writer, journal)
+    account = _account_of(writer, journal)
+    if account.outcome == "open":
+        writer.account(account.model_copy(update={"outcome": "completed by recovery"}))
     return "rolled forward, every engine serves it"
 
 
@@ -161,6 +174,8 @@ def _roll_back(writer: Writer, engines: list[Engine], journal: Journal, reason: 
     if not _is_live(journal.before, journal):
         writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, reason)
     current = _commit_state_before(writer, journal, reason)
+    if journal.left_behind:
+        writer.allow_digest(journal.left_behind.sha256)
     for engine in engines:
         engine.follow(current)
     return f"rolled back after the commit: {reason}"
@@ -194,11 +209,18 @@ def _commit_state_before(writer: Writer, journal: Journal, reason: str) -> Curre
         before=now,
         after=after,
     )
-    undone = writer.store.entry(writer.model, journal.after.epoch)
+    undone = _account_of(writer, journal)
     committed = writer.commit(now, entry)
-    if undone:
-        writer.account(undone.model_copy(update={"outcome": f"undone by epoch {after.epoch}: {reason}"}))
+    writer.account(undone.model_copy(update={"outcome": f"undone by epoch {after.epoch}: {reason}"}))
     return committed
+
+
+def _account_of(writer: Writer, journal: Journal) -> HistoryEntry:
+    """Return the claim with its checks; when it is lost or damaged, what the journal knows of it."""
+    with suppress(CorruptRecord):
+        if entry := writer.store.entry(writer.model, journal.after.epoch):
+            return entry
+    return HistoryEntry.of(journal, "open")
 
 
 def _because(cause: BaseException | None) -> str:

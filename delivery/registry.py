@@ -15,6 +15,9 @@ class Registry(Protocol):
     def alias(self, model: str, alias: str) -> int | None:
         """Return the version that the alias names, or None if there is no such alias or model."""
 
+    def candidate(self, model: str, alias: str, version: int) -> Candidate:
+        """Return the version as a candidate for the alias. Raises NotFound when there is no such version."""
+
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point the alias at the version, over whatever it named."""
 

@@ -1,25 +1,23 @@
 r"""
-Everything between the state before and the state after.
+The steps between the state before and the state after. `delivery.attempt` opens a release and undoes it on failure.
 
     snapshot -> materialize -> load -> ready -> smoke -> COMMIT -> switch -> confirm -> alias -> close
         \____ before the commit: nothing was exposed ____/   \____ after it: forward, or the state before ____/
-
-`released` takes the lock, recovers what a dead owner left open, and on any exception recovers at once.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 from uuid import uuid4
 
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
-from delivery.engine import Engine, EngineFor, Sighting, absent, without_any
-from delivery.errors import Broken, ContractChanged, DigestRefused, OutOfTime, Unreachable, telling
-from delivery.records import Candidate, Check, Current, HistoryEntry, Journal, Run, Variant
-from delivery.recovery import recover
+from delivery.engine import Engine, Sighting, absent, without_any
+from delivery.errors import Broken, ContractChanged, DeliveryError, DigestRefused, OutOfTime, Unreachable
+from delivery.records import Candidate, Check, Current, HistoryEntry, Journal, Kind, Run, Variant
 from delivery.registry import Registry
-from delivery.store import Store, Writer
+from delivery.store import Writer
 
 LIMIT_S = 120.0
 """How long a release may hold the model's lock."""
@@ -29,16 +27,21 @@ class Release:
     """
     One release of one candidate under one alias; its methods are its steps, in their order.
 
-    Every step is idempotent, so that it can be retried. Only Unreachable is worth a retry.
+    Every step is idempotent, so that it can be retried. Only Unreachable is worth a retry. Every step raises
+    OutOfTime when the lock was held for too long, and Stopped when an operator's rollback waits for it.
     """
+
+    kind: ClassVar[Kind] = "release"
 
     def __init__(
         self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str
     ) -> None:
-        """Made by `released`, inside the lock."""
+        """Made by `delivery.attempt`, inside the lock."""
         self.writer = writer
         self.candidate = candidate
         self.engines = engines
+        self.rehearsing = engines
+        self.given_up: list[str] = []
         self.registry = registry
         self.before = writer.store.current(candidate.model)
         self.journal = self._plan(run, why)
@@ -84,20 +87,20 @@ class Release:
     def load(self) -> None:
         """Make the candidate answer pinned requests on every replica of every engine."""
         with self._step("load"):
-            for engine in self.engines:
+            for engine in self.rehearsing:
                 engine.load(self.candidate)
 
     def ready(self) -> None:
         """Ask every replica whether it has the candidate."""
         with self._step("ready"):
-            for engine in self.engines:
+            for engine in self.rehearsing:
                 engine.ready(self.candidate)
 
     def smoke(self) -> None:
         """Compare the candidate's answers to the golden rows, on every replica."""
         with self._step("smoke") as details:
             manifest = self.writer.store.manifest(self.candidate.model, self.candidate.version)
-            details.extend(engine.smoke(self.candidate, manifest) for engine in self.engines)
+            details.extend(engine.smoke(self.candidate, manifest) for engine in self.rehearsing)
 
     def commit(self) -> Current:
         """Write the decision."""
@@ -115,15 +118,15 @@ class Release:
         with self._step("confirm"):
             self._settle([s for engine in self.engines for s in engine.observe(self.candidate.model)], patient=patient)
 
-    def point_alias(self) -> None:
-        """Point the alias in the registry at what serves now."""
-        with self._step("alias"):
-            point_alias(self.writer, self.registry, self.current, self.candidate.alias)
-        self.alias_pending = False
-
-    def leave_alias_pending(self) -> None:
-        """Accept that the registry is away; `reconcile` derives the alias from the decision."""
-        self.alias_pending = True
+    def point_alias(self) -> str:
+        """Point the alias at what serves now; return why it stays pending for `reconcile`, empty if it does not."""
+        with self._step("alias") as details:
+            try:
+                point_alias(self.writer, self.registry, self.current, self.candidate.alias)
+            except DeliveryError as error:
+                self.alias_pending = True
+                details.append(f"pending: {error}")
+        return "; ".join(details)
 
     def close(self) -> None:
         """Forget the candidate, complete the account of the decision and forget the journal."""
@@ -170,6 +173,7 @@ class Release:
         after = self.before.having(self.candidate.alias, variant, epoch=epoch, release_id=release_id)
         return Journal(
             release_id=release_id,
+            kind=self.kind,
             run=run,
             candidate=self.candidate,
             opened_at_utc=utc_stamp(),
@@ -179,31 +183,20 @@ class Release:
         )
 
     def _entry(self, outcome: str) -> HistoryEntry:
-        return HistoryEntry(
-            epoch=self.journal.after.epoch,
-            release_id=self.journal.release_id,
-            kind="release",
-            run=self.journal.run,
-            at_utc=self.journal.after.updated_at_utc,
-            why=self.journal.why,
-            alias=self.candidate.alias,
-            outcome=outcome,
-            checks=tuple(self.checks),
-            before=self.before,
-            after=self.journal.after,
-        )
+        return HistoryEntry.of(self.journal, outcome, self.checks)
 
     def _settle(self, sightings: list[Sighting], *, patient: bool) -> None:
         """Every replica that answered must follow; absent ones are waited for while *patient*, then named."""
-        missing = absent(sightings)
+        expected = [sighting for sighting in sightings if sighting.replica not in self.given_up]
+        missing = absent(expected)
         for sighting in sightings:
             if sighting.seen and not sighting.follows(self.current, self.candidate.alias):
-                expected = f"{self._name} of epoch {self.current.epoch}"
-                msg = f"{sighting.replica} does not serve {expected}: {sighting.seen.serves}"
+                wanted = f"{self._name} of epoch {self.current.epoch}"
+                msg = f"{sighting.replica} does not serve {wanted}: {sighting.seen.serves}"
                 raise Broken(msg)
-        if missing and (patient or without_any(sightings)):
+        if missing and (patient or without_any(expected)):
             raise Unreachable("; ".join(sighting.absent for sighting in missing))
-        self.absent = [sighting.replica for sighting in missing]
+        self.absent = [sighting.replica for sighting in absent(sightings)]
 
     @contextmanager
     def _step(self, step: str) -> Iterator[list[str]]:
@@ -211,49 +204,20 @@ class Release:
         if started > self._deadline:
             msg = f"{self._name}: the release held its lock for {LIMIT_S:g} s, before {step}"
             raise OutOfTime(msg)
+        self.writer.check_not_stopped()
         yield details
         check = Check(step=step, ms=round((time.monotonic() - started) * 1000, 2), detail="; ".join(details))
         self.checks = [*(other for other in self.checks if other.step != step), check]
 
 
-@contextmanager
-def released(
-    store: Store,
-    candidate: Candidate,
-    engines: Sequence[Engine],
-    *,
-    engine_for: EngineFor,
-    registry: Registry,
-    run: Run,
-    why: str = "",
-) -> Iterator[Release]:
-    """
-    Hold the model's lock around a release, and undo it on any exception.
-
-    Every engine that is enrolled already takes part, whichever ones *engines* names.
-
-    Raises:
-        DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
-        Busy: Somebody else is changing this model.
-        RecoveryFailed: The way back failed too; the journal stays open for the next responder.
-    """
-    with store.writer(candidate.model, run) as writer:
-        recover(writer, engine_for, registry)
-        release = Release(writer, candidate, _enrolled(store, candidate, engines, engine_for), registry, run, why)
-        try:
-            yield release
-            release.close()
-        except BaseException as cause:
-            recovery = recover(writer, engine_for, registry, cause)
-            if not isinstance(cause, Exception):
-                raise
-            how = f" ({recovery.how})" if recovery else ""
-            raise telling(cause, f"{store.current(candidate.model).describe(candidate.alias)}{how}") from cause
-
-
-def _enrolled(store: Store, candidate: Candidate, engines: Sequence[Engine], engine_for: EngineFor) -> list[Engine]:
-    named = {engine.ref.key: engine for engine in engines}
-    variant = store.current(candidate.model).variants.get(candidate.alias)
-    others = [ref for ref in (variant.engines if variant else ()) if ref.key not in named]
-    engines = [*named.values(), *(engine_for(ref) for ref in others)]
-    return sorted(engines, key=lambda engine: not engine.leads)
+def carry_out(release: Release, *, force: bool = False) -> None:
+    """Make every step of an open release, without Prefect and without a second attempt at any."""
+    release.snapshot(force=force)
+    release.materialize()
+    release.load()
+    release.ready()
+    release.smoke()
+    release.commit()
+    release.switch(patient=False)
+    release.confirm(patient=False)
+    release.point_alias()

@@ -3,5 +3,7 @@ Stories that an operator starts; the only place with @flow.
 
     train_register_reload    train -> gate -> register -> release to the serving app
     deploy_to_triton         a registered version -> release to Triton, and to the serving app in front of it
+    manual_rollback          an operator's switch: back to an older version
+    reconcile                everything equal to the decisions, where it can be seen
     recover_run              the hook of every flow: calls `delivery.recovery.recover`, has no logic of its own
 """

@@ -17,12 +17,13 @@ from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from blocks.triton_server import TritonServer
+from delivery.attempt import released
 from delivery.names import alias_name, model_name
-from delivery.release import released
 from flows.recover_run import recover_run
 from tasks import registry as registry_steps
 from tasks import release as steps
-from tasks.news import announced, publish_release
+from tasks.news import announced
+from tasks.pages import publish_release
 from tasks.run import this_run
 
 
@@ -67,14 +68,6 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
         with released(
             store, candidate, engines, engine_for=engine_for, registry=mlflow.connect(), run=this_run(), why="deployed"
         ) as delivery:
-            steps.snapshot(delivery, force=force)
-            steps.materialize(delivery)
-            steps.load(delivery)
-            steps.ready(delivery)
-            steps.smoke(delivery)
-            steps.commit(delivery)
-            steps.switch(delivery)
-            steps.confirm(delivery)
-            steps.point_alias(delivery)
+            steps.carry_out(delivery, force=force)
         publish_release(delivery, None)
         return Completed(message=news.tell("RELEASED", delivery.outcome))

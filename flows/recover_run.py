@@ -16,9 +16,11 @@ from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
+from delivery.errors import DeliveryError
 from delivery.records import Run
 from delivery.recovery import recover
-from tasks.news import News
+from tasks.news import News, serves
+from tasks.pages import publish_no
 
 WAIT_S = 30.0
 
@@ -33,14 +35,20 @@ def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
         logger.info("run ended as %s; it left no open release", state.name)
     for model in mine:
         journal = store.journal(model)
+        if journal is None:
+            continue
+        news = News(ChatWebhook.named(names["chat"]).connect(), store, model, journal.candidate.alias)
+        news.learned(journal.candidate)
         run = Run(flow_run_id=str(flow_run.id), flow_run_name=flow_run.name, who=f"hook of {state.name}")
-        with store.writer(model, run, wait_s=WAIT_S) as writer:
-            recovery = recover(writer, engine_for, MlflowRegistry.named(names["registry"]).connect())
-        if journal and recovery:
+        try:
+            with store.writer(model, run, wait_s=WAIT_S) as writer:
+                recovery = recover(writer, engine_for, MlflowRegistry.named(names["registry"]).connect())
+        except DeliveryError as error:  # Prefect swallows what a hook raises: say it where people look
+            news.tell("RECOVERY FAILED", str(error))
+            publish_no(model, news.alias, "RECOVERY FAILED", str(error), serves(store, model, news.alias))
+            raise
+        if recovery:
             logger.info("recovered: %s", recovery.how)
-            candidate = journal.candidate
-            news = News(ChatWebhook.named(names["chat"]).connect(), store, model, candidate.alias)
-            news.learned(candidate)
             news.tell(f"RECOVERED after {state.name}", recovery.how)
 
 

@@ -19,12 +19,13 @@ from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
-from delivery.release import released
+from delivery.attempt import released
 from flows.recover_run import recover_run
 from tasks import inputs, tracking, training
 from tasks import registry as registry_steps
 from tasks import release as steps
-from tasks.news import announced, publish_no, publish_release
+from tasks.news import announced, serves
+from tasks.pages import publish_no, publish_release
 from tasks.run import this_run
 
 
@@ -77,13 +78,14 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         verdict = training.judge(plan, trained, metric, threshold, champion)
         tracking.close_run(mlflow, run, verdict)
         if not verdict.passed:
-            publish_no(news, "candidate rejected", verdict.reason)
+            publish_no(model, alias, "candidate rejected", verdict.reason, serves(store, model, alias))
             return Completed(name="Rejected", message=news.tell("REJECTED", verdict.reason))
 
         candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
         news.learned(candidate)
         if not release:
-            publish_no(news, f"v{candidate.version} registered, not released", verdict.reason)
+            title = f"v{candidate.version} registered, not released"
+            publish_no(model, alias, title, verdict.reason, serves(store, model, alias))
             return Completed(name="Registered", message=news.tell("REGISTERED", verdict.reason))
 
         with released(
@@ -95,14 +97,6 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
             run=this_run(),
             why=verdict.reason,
         ) as delivery:
-            steps.snapshot(delivery, force=force)
-            steps.materialize(delivery)
-            steps.load(delivery)
-            steps.ready(delivery)
-            steps.smoke(delivery)
-            steps.commit(delivery)
-            steps.switch(delivery)
-            steps.confirm(delivery)
-            steps.point_alias(delivery)
+            steps.carry_out(delivery, force=force)
         publish_release(delivery, verdict)
         return Completed(message=news.tell("RELEASED", delivery.outcome))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from blocks.settings import Settings
 from delivery.errors import DeliveryError
 from stack.errors import StackError
+from stack.operate import history, prune, reconcile, rollback, status
 from stack.parts import BIN
 from stack.processes import Supervisor
 
@@ -50,41 +51,8 @@ def down() -> None:
     typer.echo("stopped")
 
 
-@app.command()
-def status() -> None:
-    """Show what runs, what is live, and everything that disagrees; exit code 1 if anything does."""
-    from stack.place import place
-    from stack.status import disagreements, live, parts_status
-
-    settings = Settings()
-    where = place(settings)
-    parts = parts_status(settings)
-    for name, state, address in parts:
-        typer.echo(f"{name:<10} {state:<10} {address}")
-    wrong = disagreements(where)
-    for model, whats in wrong.items():
-        for line in live(where, model):
-            typer.echo(line)
-        for what in whats:
-            typer.echo(f"  ! {what}")
-    sys.exit(int(any(wrong.values()) or any(state != "running" for _, state, _ in parts)))
-
-
-@app.command()
-def reconcile(
-    every: Annotated[float | None, typer.Option(help="Seconds between passes; without it, one pass.")] = None,
-) -> None:
-    """Make everything equal the decision; exit code 1 if a model could not be recovered."""
-    from stack.loop import reconcile_all, reconcile_for_ever
-    from stack.place import place
-
-    where = place(Settings())
-    if every is not None:
-        reconcile_for_ever(where, every)
-    reports = reconcile_all(where)
-    for report in reports:
-        typer.echo(f"{report.model}: found {report.found or 'nothing'}; did {report.busy or report.done or 'nothing'}")
-    sys.exit(int(any(report.failed for report in reports)))
+for verb in (status, history, rollback, reconcile, prune):
+    app.command()(verb)
 
 
 @app.command()

@@ -1,50 +1,45 @@
-"""Reconcile every model, once or for ever; the guarantee that does not need Prefect."""
+"""Reconcile every model for ever; the guarantee that does not need Prefect."""
 
 import logging
+import math
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from delivery.errors import DeliveryError
-from delivery.reconcile import Report, reconcile
-from delivery.records import Run
-from stack.place import Place
+from delivery.reconcile import Reconciler, Report
 
 log = logging.getLogger(__name__)
+AUDIT_S = 900.0
+"""Every model is audited within this time."""
 
 
-def reconcile_all(place: Place) -> list[Report]:
-    """Make one pass over every model; a model that fails does not stop the others."""
-    return [_reconcile(place, model) for model in place.store.models()]
+@dataclass
+class Rotation:
+    """Which models a pass audits: a share of all of them, in turns."""
+
+    every_s: float
+    _next: int = 0
+
+    def turn(self, models: Sequence[str]) -> list[str]:
+        """Return the models whose turn it is; all of them have had it within 15 minutes."""
+        share = min(len(models), math.ceil(len(models) * self.every_s / AUDIT_S))
+        first, self._next = self._next, self._next + share
+        return [models[(first + offset) % len(models)] for offset in range(share)]
 
 
-def reconcile_for_ever(place: Place, every_s: float) -> None:
+def reconcile_for_ever(reconciler: Reconciler, every_s: float) -> None:
     """Make a pass every *every_s* seconds; what is found is logged when it changes."""
     told: dict[str, Report] = {}
+    rotation = Rotation(every_s)
     while True:
         started = time.monotonic()
-        for report in reconcile_all(place):
+        models = reconciler.store.models()
+        for report in reconciler.reconcile(models, rotation.turn(models)):
             if told.get(report.model) != report:
-                _log(report)
+                log.log(_level(report), "%s", report.told)
             told[report.model] = report
         time.sleep(max(0.0, every_s - (time.monotonic() - started)))
 
 
-def _reconcile(place: Place, model: str) -> Report:
-    run = Run(who="interlock reconcile")
-    try:
-        return reconcile(place.store, model, engine_for=place.engine_for, registry=place.registry, run=run)
-    except DeliveryError as error:
-        return Report(model, found=[str(error)], failed=True)
-
-
-def _log(report: Report) -> None:
-    if report.failed:
-        log.error("%s: %s", report.model, "; ".join(report.found))
-    elif report.found:
-        log.warning(
-            "%s: found %s; did %s",
-            report.model,
-            "; ".join(report.found),
-            report.busy or "; ".join(report.done) or "nothing",
-        )
-    else:
-        log.info("%s: everything equals the decision", report.model)
+def _level(report: Report) -> int:
+    return logging.ERROR if report.failed else logging.WARNING if report.found else logging.INFO

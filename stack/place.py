@@ -8,7 +8,8 @@ from adapters.triton import servers_of, triton_engine
 from blocks.settings import Settings
 from delivery.engine import Engine
 from delivery.errors import NotFound
-from delivery.records import SERVING_API, TRITON, EngineRef
+from delivery.reconcile import AliasPolicy, Reconciler
+from delivery.records import SERVING_API, TRITON, EngineRef, Run
 from delivery.store import Store
 
 
@@ -34,6 +35,10 @@ class Place:
             return triton_engine(ref.name, servers_of(ref.urls), self.triton_key, self.store)
         msg = f"engine {ref.name} is a {ref.kind}; known are {SERVING_API} and {TRITON}"
         raise NotFound(msg)
+
+    def reconciler(self, who: str, policy: AliasPolicy = AliasPolicy.REPORT) -> Reconciler:
+        """Return what makes everything here equal the decisions."""
+        return Reconciler(self.store, self.engine_for, self.registry, Run(who=who), policy)
 
 
 def place(settings: Settings) -> Place:

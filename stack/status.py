@@ -1,17 +1,22 @@
-"""What runs, and what is live: each part of the stack, and everything that disagrees with the decision."""
+"""What runs, what is live, what each replica and the registry say of it, and everything that disagrees."""
 
 from collections.abc import Iterator
 
 import httpx
 
 from blocks.settings import Settings
-from delivery.errors import DeliveryError
-from delivery.reconcile import findings
+from delivery.alias import AliasState
+from delivery.engine import Sighting
+from delivery.history import damage
+from delivery.records import HistoryEntry
+from delivery.view import View, look
 from stack.parts import parts
 from stack.place import Place
 from stack.processes import Supervisor
 
 TIMEOUT_S = 2.0
+LAST = 5
+"""How many decisions are shown."""
 
 
 def parts_status(settings: Settings) -> list[tuple[str, str, str]]:
@@ -26,33 +31,69 @@ def parts_status(settings: Settings) -> list[tuple[str, str, str]]:
     return rows
 
 
-def disagreements(place: Place) -> dict[str, list[str]]:
-    """Return for each model what disagrees with the decision."""
-    return {model: list(_disagreements(place, model)) for model in place.store.models()}
+def views(place: Place) -> list[View]:
+    """Look closely at every model, and at its record."""
+    models = place.store.models()
+    seen = look(place.store, models, engine_for=place.engine_for, registry=place.registry, audit=models)
+    for view in seen:
+        for what in damage(place.store, view.model):
+            view.find(what, mendable=False)
+    return seen
 
 
-def live(place: Place, model: str) -> list[str]:
-    """Return what is decided for each alias, one line each."""
-    try:
-        current = place.store.current(model)
-    except DeliveryError as error:
-        return [f"{model}: {error}"]
-    if not current.variants:
-        return [f"{model}: nothing serves (epoch {current.epoch})"]
-    return [
-        f"{model} {alias}: v{variant.active_version} (epoch {current.epoch}, run {variant.run_id}, "
-        f"previous {f'v{variant.previous_version}' if variant.previous_version else 'none'}, "
-        f"engines {', '.join(f'{e.kind}/{e.name}' for e in variant.engines)})"
-        for alias, variant in sorted(current.variants.items())
-    ]
+def told(place: Place, view: View) -> Iterator[str]:
+    """Yield what is decided and what is so, for each alias, and the last decisions."""
+    yield from _decided(view)
+    for what in view.findings:
+        yield f"  ! {what.what}"
+    entries = [entry for entry, _ in zip(place.store.entries(view.model), range(LAST), strict=False)]
+    if entries:
+        yield "  last decisions:"
+        yield from (f"    {line(entry)}" for entry in entries)
 
 
-def _disagreements(place: Place, model: str) -> Iterator[str]:
-    try:
-        for finding in findings(place.store, model, place.engine_for, place.registry):
-            yield finding.what
-    except DeliveryError as error:
-        yield str(error)
+def line(entry: HistoryEntry) -> str:
+    """Return one decision as a person reads it: what, for whom, by whom, why, and how it ended."""
+    change = f"{_version(entry.before.version_of(entry.alias))} -> {_version(entry.after.version_of(entry.alias))}"
+    flow = f", {entry.run.flow_run_name} {entry.run.flow_run_id}" if entry.run.flow_run_id else ""
+    return (
+        f"{entry.epoch:>4} {entry.at_utc} {entry.kind} {entry.alias} {change} by {entry.run.who}{flow}: "
+        f"{entry.why or 'no reason given'} ({entry.outcome})"
+    )
+
+
+def _decided(view: View) -> Iterator[str]:
+    if view.current is None:
+        yield f"{view.model}: the decision is unreadable"
+        return
+    if not view.current.variants:
+        yield f"{view.model}: nothing serves (epoch {view.current.epoch})"
+    for alias, variant in sorted(view.current.variants.items()):
+        yield (
+            f"{view.model} {alias}: v{variant.active_version} (epoch {view.current.epoch}, run {variant.run_id}, "
+            f"previous {_version(variant.previous_version)})"
+        )
+        for sighting in view.sightings.values():
+            if variant.follows(*sighting.engine.key):
+                engine = f"{sighting.engine.kind}/{sighting.engine.name}"
+                yield f"    {engine} {sighting.replica}: {_serves(sighting, alias)}"
+        yield f"    alias {alias} in MLflow: {_named(view, alias)}"
+
+
+def _serves(sighting: Sighting, alias: str) -> str:
+    if sighting.seen is None:
+        return "does not answer"
+    served = sighting.seen.serves.get(alias)
+    return f"v{served.version}" if served else "serves nothing"
+
+
+def _named(view: View, alias: str) -> str:
+    state, names = view.aliases.get(alias, (AliasState.UNKNOWN, None))
+    return "unknown, MLflow does not say" if state is AliasState.UNKNOWN else f"{_version(names)}, {state.value}"
+
+
+def _version(version: int | None) -> str:
+    return f"v{version}" if version else "nothing"
 
 
 def _answers(url: str) -> bool:

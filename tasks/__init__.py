@@ -7,5 +7,7 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     tracking    MLflow's training runs
     registry    MLflow's registry
     release     the model repository and its engines
-    news        people: chat messages and the release's page in the Prefect UI
+    reconcile   one pass over the models
+    news        people: chat messages
+    pages       people: artifacts in the Prefect UI
 """

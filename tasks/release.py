@@ -2,7 +2,6 @@
 
 from prefect.logging import get_run_logger
 
-from delivery.errors import DeliveryError
 from delivery.records import Current
 from delivery.release import Release
 from tasks.step import may_try_again, step
@@ -59,8 +58,18 @@ def confirm(release: Release) -> None:
 @step(retries=0)
 def point_alias(release: Release) -> None:
     """Point the alias at what serves now; a registry that is away or says no leaves it pending for `reconcile`."""
-    try:
-        release.point_alias()
-    except DeliveryError as error:
-        release.leave_alias_pending()
-        get_run_logger().warning("alias %s stays pending: %s", release.candidate.alias, error)
+    if pending := release.point_alias():
+        get_run_logger().warning("alias %s stays %s", release.candidate.alias, pending)
+
+
+def carry_out(release: Release, *, force: bool) -> None:
+    """Make every step of an open release or rollback, in order."""
+    snapshot(release, force=force)
+    materialize(release)
+    load(release)
+    ready(release)
+    smoke(release)
+    commit(release)
+    switch(release)
+    confirm(release)
+    point_alias(release)

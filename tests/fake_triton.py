@@ -103,6 +103,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             context.abort(error.code, str(error))
         return service_pb2.RepositoryModelLoadResponse()
 
+    def RepositoryIndex(self, request, context):  # noqa: N802
+        self._admit(context)
+        index = service_pb2.RepositoryIndexResponse
+        listed = [(name, version) for name, versions in self.loaded.items() for version in versions]
+        return index(models=[index.ModelIndex(name=n, version=str(v), state="READY") for n, v in listed])
+
     def RepositoryModelUnload(self, request, context):  # noqa: N802
         self._admit(context)
         self.loaded.pop(request.model_name, None)

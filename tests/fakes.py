@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from delivery.attempt import released
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import NotReady, SmokeFailed, Unreachable
 from delivery.manifest import Column, Golden, Manifest
 from delivery.records import Candidate, Current, EngineRef, Run
-from delivery.release import Release, released
+from delivery.release import Release, carry_out
 from delivery.store import Store
 
 RUN = Run(flow_run_id="flow-1", flow_run_name="test", who="test")
@@ -57,6 +58,10 @@ class FakeRegistry:
     def alias(self, model: str, alias: str) -> int | None:
         self._reach()
         return self.aliases.get((model, alias))
+
+    def candidate(self, model: str, alias: str, version: int) -> Candidate:
+        self._reach()
+        return candidate_of(version, alias, model)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         self._reach()
@@ -116,6 +121,10 @@ class FakeReplica:
         self._ask("observe")
         return Seen(dict(self.serves), dict(self.staged))
 
+    def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
+        self._ask("survey")
+        return {current.model: Seen(dict(self.serves), dict(self.staged)) for current in currents}
+
     def _ask(self, verb: str) -> None:
         self.asked.append(verb)
         if error := self.fails.get(verb) or self.fails.get("*"):
@@ -173,13 +182,5 @@ def run_release(world: World, version: int, alias: str = "A", *, force: bool = F
         registry=world.registry,
         run=RUN,
     ) as release:
-        release.snapshot(force=force)
-        release.materialize()
-        release.load()
-        release.ready()
-        release.smoke()
-        release.commit()
-        release.switch(patient=False)
-        release.confirm(patient=False)
-        release.point_alias()
+        carry_out(release, force=force)
     return release

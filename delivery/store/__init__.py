@@ -5,6 +5,7 @@ The model repository on disk, and its only writer.
     <root>/releases/<model>/               what they must not see
         current.json                       the decision
         lock                               flock; names its holder
+        stop.json                          an operator's rollback waits for that holder to stop
         journal.json                       the open release
         history/000042.json                one file per decision; 000043.void.json was claimed and never committed
         events/                            what was not a decision

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from delivery.records import TRITON, Current
 from delivery.store.files import remove, replace, sync_folder, writing
-from delivery.store.paths import MANIFEST, ONNX, ModelPaths
+from delivery.store.paths import MANIFEST, ONNX, SEPARATOR, ModelPaths
 
 CONFIG = "config.pbtxt"
-SEPARATOR = "--"
 CANDIDATE = "candidate"
 
 
@@ -63,9 +62,16 @@ class EngineFolder:
 
     def link(self, version: int) -> None:
         """Make a version of the model available in this folder."""
+        if self.name != self._paths.model and not (self._folder / str(version) / MANIFEST).exists():
+            self._link(version)
+
+    def link_again(self, version: int) -> None:
+        """Replace this folder's links to a version whose files were replaced."""
+        if self.name != self._paths.model and (self._folder / str(version)).exists():
+            self._link(version)
+
+    def _link(self, version: int) -> None:
         target = self._folder / str(version)
-        if self.name == self._paths.model or (target / MANIFEST).exists():
-            return
         with writing(self._folder):
             target.mkdir(parents=True, exist_ok=True)
             for name in (ONNX, MANIFEST):

@@ -7,24 +7,31 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, Any
+from uuid import uuid4
 
 from delivery.clock import utc_stamp
-from delivery.errors import Busy
-from delivery.records import Run
-from delivery.store.files import writing
+from delivery.errors import Busy, CorruptRecord
+from delivery.records import Run, StopRequest, sealed
+from delivery.store.files import read_sealed, remove, replace, writing
 from delivery.store.paths import ModelPaths
 
 POLL_S = 0.05
 
 
 @contextmanager
-def locked(paths: ModelPaths, run: Run, wait_s: float) -> Iterator[None]:
+def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = False) -> Iterator[str]:
     """
-    Hold the lock of one model; its folders exist inside.
+    Hold the lock of one model, and yield the name of this holding; the model's folders exist inside.
+
+    Args:
+        paths: The model's.
+        run: Who asks.
+        wait_s: Seconds to wait for another holder.
+        interrupt: Ask that holder to stop: a release looks between its steps and before each retry.
 
     Raises:
-        Busy: Somebody else held it for *wait_s* seconds; the message says who.
+        Busy: Somebody else held it for *wait_s* seconds; the message says who, and how to end that.
         Unwritable: The repository is read-only or full.
     """
     with writing(paths.root):
@@ -32,21 +39,38 @@ def locked(paths: ModelPaths, run: Run, wait_s: float) -> Iterator[None]:
             folder.mkdir(parents=True, exist_ok=True)
         file = paths.lock.open("a+")
     with file:
-        _acquire(file, paths, time.monotonic() + wait_s)
-        _sign(file, run)
-        yield
+        try:
+            _acquire(file, paths, time.monotonic() + wait_s, run if interrupt else None)
+        finally:
+            if interrupt:
+                with writing(paths.releases):
+                    remove(paths.stop)
+        yield _sign(file, run)
+
+
+def stop_request(paths: ModelPaths, holder: str) -> StopRequest | None:
+    """Return the request that *holder* stop, if there is one; one for an earlier holder is void."""
+    with suppress(CorruptRecord):
+        content = read_sealed(paths.stop)
+        request = StopRequest.model_validate(content) if content else None
+        return request if request and request.holder == holder else None
+    return None
 
 
 def holder(paths: ModelPaths) -> str:
-    """Return who signed the lock last, as a person reads it."""
-    with suppress(OSError, ValueError, KeyError):
-        who = json.loads(paths.lock.read_text())
-        flow = f" of flow run {who['flow_run_name']} ({who['flow_run_id']})" if who["flow_run_id"] else ""
-        return f"process {who['pid']} on {who['host']}{flow}, since {who['since_utc']}"
-    return "somebody who left no name"
+    """Return who signed the lock last, as a person reads it, with the command that ends it."""
+    who = _signature(paths)
+    if who is None:
+        return "somebody who left no name"
+    name = f"process {who['pid']} on {who['host']}"
+    if who["flow_run_id"]:
+        flow = f"flow run {who['flow_run_name']} ({who['flow_run_id']})"
+        return f"{name} of {flow}, since {who['since_utc']} (`prefect flow-run cancel {who['flow_run_id']}` ends it)"
+    return f"{name}, {who['who']}, since {who['since_utc']} (`kill {who['pid']}` there ends it)"
 
 
-def _acquire(file: IO[str], paths: ModelPaths, deadline: float) -> None:
+def _acquire(file: IO[str], paths: ModelPaths, deadline: float, interrupter: Run | None) -> None:
+    asked = ""
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,12 +78,34 @@ def _acquire(file: IO[str], paths: ModelPaths, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 msg = f"{paths.model} is being changed by {holder(paths)}; nothing was changed here"
                 raise Busy(msg) from error
+        if interrupter:
+            asked = _ask_to_stop(paths, interrupter, asked)
         time.sleep(POLL_S)
 
 
-def _sign(file: IO[str], run: Run) -> None:
-    who = {"pid": os.getpid(), "host": socket.gethostname(), "since_utc": utc_stamp(), **run.model_dump()}
+def _ask_to_stop(paths: ModelPaths, run: Run, asked: str) -> str:
+    """Ask whoever holds the lock now, once; return whom."""
+    holding = str((_signature(paths) or {}).get("holder", ""))
+    if holding and holding != asked:
+        request = StopRequest(holder=holding, who=run.who, at_utc=utc_stamp())
+        with writing(paths.releases):
+            replace(paths.stop, sealed(request.model_dump(mode="json")), paths.staging)
+    return holding
+
+
+def _signature(paths: ModelPaths) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        content = json.loads(paths.lock.read_text())
+        if isinstance(content, dict) and {"holder", "pid", "host", "since_utc", *Run.model_fields} <= set(content):
+            return content
+    return None
+
+
+def _sign(file: IO[str], run: Run) -> str:
+    holding = uuid4().hex
+    who = {"holder": holding, "pid": os.getpid(), "host": socket.gethostname(), "since_utc": utc_stamp()}
     with suppress(OSError):  # a full disk must not stop a recovery, and the name is information only
         file.truncate(0)
-        file.write(json.dumps(who))
+        file.write(json.dumps(who | run.model_dump()))
         file.flush()
+    return holding

@@ -7,6 +7,8 @@ from delivery.names import model_name, version_number
 
 ONNX = "model.onnx"
 MANIFEST = "manifest.json"
+SEPARATOR = "--"
+"""Between a model's name and what a further folder of it is for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class ModelPaths:
         return self.releases / "lock"
 
     @property
+    def stop(self) -> Path:
+        return self.releases / "stop.json"
+
+    @property
     def journal(self) -> Path:
         return self.releases / "journal.json"
 
@@ -72,6 +78,11 @@ class ModelPaths:
     def folders(self) -> tuple[Path, ...]:
         """Every folder that a writer needs."""
         return self.versions, self.history, self.events, self.refused, self.failed, self.staging
+
+    def version_folders(self) -> list[Path]:
+        """Every version's folder, also in the folders of further aliases."""
+        folders = [self.versions, *self.versions.parent.glob(f"{self.model}{SEPARATOR}*")]
+        return [path for folder in folders for path in folder.glob("[1-9]*") if path.name.isdigit()]
 
     def version(self, version: int) -> Path:
         return self.versions / str(version_number(version))

@@ -1,7 +1,7 @@
 """Read the model repository. Anybody may, at any time, without a lock."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from delivery.errors import CorruptRecord, NotFound
 from delivery.manifest import Manifest
-from delivery.records import Current, HistoryEntry, Journal, Record, RefusedDigest, Run
+from delivery.names import MODEL
+from delivery.records import Current, Event, HistoryEntry, Journal, Record, RefusedDigest, Run
 from delivery.store.files import read_sealed, sha256_of
 from delivery.store.lock import locked
 from delivery.store.paths import ModelPaths
@@ -51,7 +52,8 @@ class Store:
 
     def models(self) -> list[str]:
         """Return the names of all models that a release was ever tried for."""
-        return sorted(path.name for path in (self.root / "releases").glob("*") if path.is_dir())
+        folders = (path.name for path in (self.root / "releases").glob("*") if path.is_dir())
+        return sorted(name for name in folders if MODEL.fullmatch(name))
 
     def current(self, model: str) -> Current:
         """
@@ -74,6 +76,25 @@ class Store:
     def entry(self, model: str, epoch: int) -> HistoryEntry | None:
         """Return the account of the decision *epoch*."""
         return read(self.paths(model).entry(epoch), HistoryEntry)
+
+    def entries(self, model: str) -> Iterator[HistoryEntry]:
+        """Yield the decisions that can be read, newest first; `history` names the ones that cannot."""
+        for epoch in reversed(self.epochs(model)):
+            with suppress(CorruptRecord):
+                if entry := self.entry(model, epoch):
+                    yield entry
+
+    def events(self, model: str) -> Iterator[Event]:
+        """Yield what was not a decision and can be read, newest first."""
+        for path in sorted(self.paths(model).events.glob("*.json"), reverse=True):
+            with suppress(CorruptRecord):
+                if event := read(path, Event):
+                    yield event
+
+    def debris(self, model: str) -> list[Path]:
+        """Return what a killed writer left: unfinished files, and a request to stop."""
+        paths = self.paths(model)
+        return [*paths.staging.glob("*"), *paths.releases.glob(paths.stop.name)]
 
     def epochs(self, model: str) -> list[int]:
         """Return the epochs that were claimed and not voided, oldest first."""
@@ -111,6 +132,13 @@ class Store:
         path = self.paths(model).onnx(version)
         return sha256_of(path) if path.exists() else None
 
+    def is_intact(self, model: str, version: int, sha256: str) -> bool:
+        """Whether a version on disk, bytes and manifest, is the one with that digest."""
+        try:
+            return self.manifest(model, version).sha256 == sha256 == self.digest(model, version)
+        except (NotFound, CorruptRecord):
+            return False
+
     def written_aliases(self, model: str) -> dict[str, list[int]]:
         """Return for each alias the versions that we last wrote to it, two while writing; none if unreadable."""
         try:
@@ -120,14 +148,14 @@ class Store:
         return {alias: list(versions) for alias, versions in content.items()}
 
     @contextmanager
-    def writer(self, model: str, run: Run, *, wait_s: float = 0) -> Iterator[Writer]:
+    def writer(self, model: str, run: Run, *, wait_s: float = 0, interrupt: bool = False) -> Iterator[Writer]:
         """
-        Hold the model's lock and yield its only writer.
+        Hold the model's lock and yield its only writer; with *interrupt*, ask another holder to stop.
 
         Raises:
             Busy: Somebody else held it for *wait_s* seconds; the message says who.
             Unwritable: The repository is read-only or full.
         """
         paths = self.paths(model)
-        with locked(paths, run, wait_s):
-            yield Writer(self, paths)
+        with locked(paths, run, wait_s, interrupt=interrupt) as holding:
+            yield Writer(self, paths, holding)

@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from delivery.clock import utc_stamp
-from delivery.errors import DigestMismatch, StaleEpoch
-from delivery.manifest import Manifest
-from delivery.records import Candidate, Current, Event, HistoryEntry, Journal, Record, RefusedDigest, sealed
-from delivery.store.files import create, move, remove, replace, sha256_of, sync_file, sync_folder, write_new, writing
-from delivery.store.paths import MANIFEST, ONNX, ModelPaths
+from delivery.errors import StaleEpoch, Stopped
+from delivery.records import Current, Event, HistoryEntry, Journal, Record, RefusedDigest, sealed
+from delivery.store.files import create, move, remove, replace, writing
+from delivery.store.lock import stop_request
+from delivery.store.paths import ModelPaths
+from delivery.store.versions import VersionWriter
 
 if TYPE_CHECKING:
     from delivery.store.reader import Store
-
-Fetch = Callable[[str, Path], None]
-"""Copies the artifact of that name (`model.onnx`, `manifest.json`) to that path."""
 
 
 def _seal(record: Record) -> bytes:
     return sealed(record.model_dump(mode="json"))
 
 
-class Writer:
+class Writer(VersionWriter):
     """
     All writes to one model's part of the repository, each atomic and durable.
 
     Every method raises Unwritable when the repository is read-only or full.
     """
 
-    def __init__(self, store: Store, paths: ModelPaths) -> None:
-        """Made by `Store.writer`, inside the lock."""
+    def __init__(self, store: Store, paths: ModelPaths, holding: str) -> None:
+        """Made by `Store.writer`, inside the lock that it holds as *holding*."""
+        super().__init__(paths)
         self.store = store
-        self.paths = paths
+        self._holding = holding
         self.model = paths.model
+
+    def check_not_stopped(self) -> None:
+        """
+        Look whether an operator's rollback waits for this writer.
+
+        Raises:
+            Stopped: It does; the message says who asked.
+        """
+        if request := stop_request(self.paths, self._holding):
+            msg = f"{request.who} asked this release of {self.model} to stop, to roll back"
+            raise Stopped(msg)
 
     def open_journal(self, journal: Journal) -> None:
         """Write the state before and after, before the first side effect."""
@@ -50,28 +57,6 @@ class Writer:
         """Forget the open release."""
         with writing(self.paths.releases):
             remove(self.paths.journal)
-
-    def materialize(self, candidate: Candidate, fetch: Fetch) -> bool:
-        """
-        Put the candidate's version folder in place, complete and checked; return whether it was made now.
-
-        Raises:
-            DigestMismatch: What *fetch* brought, or what is there already, is not the candidate's digest.
-        """
-        target = self.paths.version(candidate.version)
-        if target.exists():
-            _same_digest(target, candidate, "the repository already holds other bytes under this number; move it away")
-            return False
-        staged = self.paths.staging / f"{candidate.version}-{uuid4().hex}"
-        with writing(self.paths.versions):
-            staged.mkdir()
-        try:
-            self._fill(staged, candidate, fetch)
-            with writing(self.paths.versions):
-                move(staged, target)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-        return True
 
     def commit(self, before: Current, entry: HistoryEntry) -> Current:
         """
@@ -117,17 +102,6 @@ class Writer:
         with writing(self.paths.refused):
             remove(self.paths.refusal(sha256))
 
-    def quarantine(self, version: int, reason: str) -> Path | None:
-        """Move a version folder out of the engines' sight; return where it is now, or None if it was not there."""
-        source = self.paths.version(version)
-        if not source.exists():
-            return None
-        target = self.paths.failed / f"{version}-{utc_stamp()}-{uuid4().hex[:8]}"
-        with writing(self.paths.failed):
-            move(source, target)
-            write_new(target / "reason.json", json.dumps({"version": version, "reason": reason}).encode())
-        return target
-
     def note_alias(self, alias: str, versions: list[int]) -> None:
         """Note what we wrote to *alias* in the registry: two versions before the call, one after it."""
         aliases = self.store.written_aliases(self.model) | {alias: versions}
@@ -138,13 +112,20 @@ class Writer:
         """Add an event: something that was not a decision."""
         release_id = journal.release_id if journal else None
         flow_run_id = journal.run.flow_run_id if journal else None
-        at_utc = utc_stamp()
+        now = datetime.now(UTC)
+        at_utc = utc_stamp(now)
         event = Event(at_utc=at_utc, kind=kind, message=message, release_id=release_id, flow_run_id=flow_run_id)
-        self._replace(self.paths.events / f"{at_utc}-{uuid4().hex[:8]}.json", event)
+        self._replace(self.paths.events / f"{at_utc}-{now.microsecond:06d}-{uuid4().hex[:8]}.json", event)
+
+    def record_once(self, kind: str, message: str) -> None:
+        """Add an event, unless the newest one says the same: a pass that fails every 30 s says so once."""
+        newest = next(iter(self.store.events(self.model)), None)
+        if newest is None or (newest.kind, newest.message) != (kind, message):
+            self.record(kind, message)
 
     def sweep(self) -> list[str]:
-        """Remove what a killed writer left in staging; return the names."""
-        left = list(self.paths.staging.iterdir())
+        """Remove what a killed writer left; return the names."""
+        left = self.store.debris(self.model)
         with writing(self.paths.staging):
             for path in left:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -163,29 +144,3 @@ class Writer:
             if claimed is None or claimed.release_id != entry.release_id:
                 msg = f"epoch {entry.epoch} of {self.model} was claimed by another release; nothing was changed"
                 raise StaleEpoch(msg) from error
-
-    def _fill(self, staged: Path, candidate: Candidate, fetch: Fetch) -> None:
-        for name in (ONNX, MANIFEST):
-            with writing(self.paths.staging):
-                fetch(name, staged / name)
-        _same_digest(staged, candidate, "the registry's bytes are not the ones that were trained")
-        with writing(self.paths.staging):
-            for name in (ONNX, MANIFEST):
-                sync_file(staged / name)
-            sync_folder(staged)
-
-
-def _same_digest(folder: Path, candidate: Candidate, meaning: str) -> None:
-    found = sha256_of(folder / ONNX) if (folder / ONNX).exists() else "nothing"
-    name = f"{candidate.model} v{candidate.version}"
-    if found != candidate.sha256:
-        msg = f"{name}: model.onnx is {found[:12]}, expected {candidate.sha256[:12]}: {meaning} ({folder})"
-        raise DigestMismatch(msg)
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, ValidationError) as error:
-        msg = f"{name}: its manifest.json is missing or no manifest ({folder})"
-        raise DigestMismatch(msg) from error
-    if manifest.sha256 != found:
-        msg = f"{name}: its manifest was written for {manifest.sha256[:12]}, model.onnx is {found[:12]} ({folder})"
-        raise DigestMismatch(msg)

@@ -50,6 +50,14 @@ def replica(request, store):
         yield serving_engine("dev", [url], TOKEN).replicas[0]
 
 
+def test_a_survey_sees_the_same_as_a_look_at_the_model(replica: Replica, store):
+    current = decision(store, 1, epoch=1)
+    replica.follow(current)
+    replica.load(candidate(store, 2))
+
+    assert replica.survey([current])["best_model"] == replica.observe("best_model")
+
+
 def test_a_loaded_candidate_is_ready_and_exposed_to_nobody(replica: Replica, store):
     replica.load(candidate(store, 1))
     replica.ready(candidate(store, 1))

@@ -10,7 +10,7 @@ from ports import free_ports
 from tritons import KINDS, running
 
 from adapters.triton import GRPC_KEY_HEADER, triton_engine
-from delivery.engine import Served
+from delivery.engine import Seen, Served
 from delivery.errors import Broken, NotReady, Refused, SmokeFailed, Unreachable
 from delivery.records import Candidate, Current, EngineRef, Variant
 from delivery.store import Store
@@ -116,6 +116,18 @@ def test_a_lower_version_can_be_released_over_a_higher_one(triton, replica, stor
 
     assert unversioned(triton) == 2
     assert not is_ready(triton, 3)
+
+
+def test_a_survey_sees_every_model_by_one_question(triton, replica, store):
+    """The same as looking at the model alone, but for its golden answers."""
+    current = decide(store, {"A": (1, None)})
+    replica.follow(current)
+    replica.load(candidate(store, 2))
+
+    assert replica.survey([current, Current.nothing("other")]) == {
+        MODEL: Seen({"A": replica.observe(MODEL).serves["A"]}, {"candidate": 2}),
+        "other": Seen(),
+    }
 
 
 def test_following_twice_loads_once(triton, replica, store):

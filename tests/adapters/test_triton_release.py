@@ -14,9 +14,9 @@ from skl2onnx.common.data_types import FloatTensorType
 from tritons import KINDS, REAL, running
 
 from adapters.triton import triton_engine
+from delivery.attempt import released
 from delivery.errors import Broken, ContractChanged, DeliveryError, NotReady, Refused, Unreachable
-from delivery.reconcile import reconcile
-from delivery.release import released
+from delivery.reconcile import Reconciler
 from delivery.store import Store
 
 ROW = {"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
@@ -198,9 +198,10 @@ def test_a_triton_that_hangs_is_unreachable_and_what_it_loaded_late_is_swept(rel
         release(2, iris(10.0), between=hang)
     triton.go_on()
 
-    report = reconcile(store, "best_model", engine_for=lambda _: engine, registry=release.registry, run=RUN)
+    reconciler = Reconciler(store, lambda _: engine, release.registry, RUN)
+    (report,) = reconciler.reconcile(["best_model"])
     assert any("dropped the candidate" in done for done in report.done)
-    again = reconcile(store, "best_model", engine_for=lambda _: engine, registry=release.registry, run=RUN)
+    (again,) = reconciler.reconcile(["best_model"])
     assert (again.found, again.done) == ([], [])
 
 

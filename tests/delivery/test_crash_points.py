@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from fakes import RUN, FakeRegistry, FakeReplica, World, run_release
 
-from delivery.reconcile import findings, reconcile
+from delivery.reconcile import Reconciler
 from delivery.store import Store, files
 
 CALLS = ("open", "write", "fsync", "close", "rename", "link", "unlink")
@@ -47,7 +47,8 @@ def world_with_v1(tmp_path) -> World:
 
 
 def pass_of_reconcile(world: World):
-    return reconcile(world.store, "best_model", engine_for=world.engine_for, registry=world.registry, run=RUN)
+    (report,) = Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile(["best_model"])
+    return report
 
 
 def tree(world: World) -> dict[str, int]:
@@ -69,9 +70,9 @@ def check_invariants(world: World) -> None:
     assert world.store.journal("best_model") is None
     assert [replica.staged for replica in world.replicas] == [{}, {}]
     assert not list(world.store.paths("best_model").staging.iterdir())
-    assert list(findings(world.store, "best_model", world.engine_for, world.registry)) == []
     before = tree(world)
-    assert pass_of_reconcile(world).done == []
+    again = pass_of_reconcile(world)
+    assert (again.found, again.done) == ([], [])
     assert tree(world) == before
 
 

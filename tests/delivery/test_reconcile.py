@@ -1,16 +1,24 @@
 """Everything is made equal to the decision, and nothing else is touched."""
 
+import shutil
+
 import pytest
-from fakes import RUN, FakeRegistry
+from fakes import RUN, FakeRegistry, candidate_of
 
 from delivery.alias import AliasState, state_of
-from delivery.reconcile import reconcile
+from delivery.attempt import released
+from delivery.engine import Served
+from delivery.errors import Broken, RecoveryFailed
+from delivery.reconcile import AliasPolicy, Reconciler
 from delivery.recovery import recover
+from delivery.release import carry_out
+from delivery.view import look
+from stack.loop import Rotation
 
 
 @pytest.fixture
 def mend(world):
-    return lambda: reconcile(world.store, "best_model", engine_for=world.engine_for, registry=world.registry, run=RUN)
+    return lambda: Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile(["best_model"])[0]
 
 
 def test_a_replica_that_drifted_follows_again(world, release, mend):
@@ -43,7 +51,7 @@ def test_a_late_alias_of_ours_is_set(world, release, mend):
 
     report = mend()
 
-    assert report.done == ["alias A names v2 again"]
+    assert report.done == ["alias A names v2 again, not v1"]
     assert world.registry.aliases["best_model", "A"] == 2
 
 
@@ -120,7 +128,7 @@ def test_an_alias_set_by_a_killed_release_is_still_ours_after_the_way_back(world
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FakeRegistry, "set_alias", set_and_die)
-    monkeypatch.setattr("delivery.release.recover", lambda *_: None)
+    monkeypatch.setattr("delivery.attempt.recover", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         release(2)
     monkeypatch.undo()
@@ -135,5 +143,204 @@ def test_an_alias_set_by_a_killed_release_is_still_ours_after_the_way_back(world
 
     report = mend()
 
-    assert "alias A names v1 again" in report.done
+    assert "alias A names v1 again, not v2" in report.done
     assert world.registry.aliases["best_model", "A"] == 1
+
+
+def release_of(world, model):
+    candidate = candidate_of(1, model=model)
+    with released(
+        world.store, candidate, [world.engine], engine_for=world.engine_for, registry=world.registry, run=RUN
+    ) as made:
+        carry_out(made)
+
+
+def release_without_alias(world, version):
+    """The registry goes away after the bytes are there."""
+    world.registry.down = False
+    with released(
+        world.store,
+        candidate_of(version),
+        [world.engine],
+        engine_for=world.engine_for,
+        registry=world.registry,
+        run=RUN,
+    ) as made:
+        made.snapshot()
+        made.materialize()
+        made.load()
+        made.commit()
+        made.switch(patient=False)
+        world.registry.down = True
+        made.point_alias()
+
+
+def moved_to(world, version):
+    world.registry.aliases["best_model", "A"] = version
+
+
+def with_policy(world, policy):
+    return Reconciler(world.store, world.engine_for, world.registry, RUN, policy).reconcile(["best_model"])[0]
+
+
+def test_an_alias_moved_by_hand_is_restored_if_that_is_the_policy(world, release):
+    release(1)
+    release(2)
+    moved_to(world, 1)
+    with world.store.writer("best_model", RUN) as writer:
+        writer.note_alias("A", [2])
+
+    report = with_policy(world, AliasPolicy.RESTORE)
+
+    assert report.done == ["alias A names v2 again, not v1"]
+    assert world.registry.aliases["best_model", "A"] == 2
+    assert with_policy(world, AliasPolicy.RESTORE).found == []
+
+
+def test_an_alias_moved_by_hand_is_a_wish_if_that_is_the_policy(world, release):
+    release(1)
+    moved_to(world, 7)
+
+    report = with_policy(world, AliasPolicy.RELEASE)
+
+    assert report.done == ["released v7, which alias A was moved to by hand"]
+    assert world.serving() == [7, 7]
+    assert with_policy(world, AliasPolicy.RELEASE).found == []
+
+
+def test_a_wish_for_a_version_that_answers_wrongly_is_refused_and_not_tried_again(world, release):
+    release(1)
+    moved_to(world, 7)
+    world.replicas[0].answers_wrongly()
+    first = with_policy(world, AliasPolicy.RELEASE)
+    world.replicas[0].comes_back()
+
+    again = with_policy(world, AliasPolicy.RELEASE)
+
+    assert first.failed
+    assert again.failed
+    assert "failed before" in again.found[-1]
+    assert world.serving() == [1, 1]
+
+
+def test_an_alias_removed_by_hand_is_no_wish(world, release):
+    release(1)
+    world.registry.aliases.clear()
+
+    assert with_policy(world, AliasPolicy.RELEASE).done == ["alias A was removed by hand: nothing to release"]
+    assert with_policy(world, AliasPolicy.RESTORE).done == ["alias A names v1 again, not vNone"]
+
+
+@pytest.mark.parametrize("damage", ["flipped", "deleted", "folder deleted", "manifest deleted"])
+def test_damaged_bytes_of_what_serves_are_fetched_again(world, release, mend, damage):
+    release(1)
+    paths = world.store.paths("best_model")
+    if damage == "flipped":
+        paths.onnx(1).write_bytes(b"bit flip")
+    elif damage == "deleted":
+        paths.onnx(1).unlink()
+    elif damage == "manifest deleted":
+        paths.manifest(1).unlink()
+    else:
+        shutil.rmtree(paths.version(1))
+
+    report = mend()
+
+    assert "v1 on disk are lost or damaged" in report.found[0]
+    assert report.done == ["fetched the bytes of v1 again"]
+    assert world.store.digest("best_model", 1) == candidate_of(1).sha256
+    assert mend().found == []
+
+
+def test_damaged_bytes_that_cannot_be_fetched_stop_nothing_else(world, release, mend):
+    release(1)
+    world.store.paths("best_model").onnx(1).unlink()
+    world.registry.down = True
+    world.replicas[1].serves = {}
+
+    report = mend()
+
+    assert report.failed
+    assert "the registry does not answer" in report.found[-1]
+    assert world.serving() == [1, 1]
+
+
+def test_an_engine_that_was_away_when_a_first_release_was_undone_forgets_it(world, release, mend):
+    """It is not enrolled any more, and still must not serve what was never proven everywhere."""
+    world.replicas[0].fails["observe"] = world.replicas[1].fails["observe"] = Broken("no")
+    with pytest.raises(Broken):
+        release(1)
+    world.replicas[0].comes_back()
+    world.replicas[1].comes_back()
+    world.replicas[1].serves = {"A": Served(1, candidate_of(1).sha256, 1)}
+
+    mend()
+
+    assert world.serving() == [None, None]
+
+
+def test_replicas_are_asked_once_for_all_models(world):
+    for model in ("one", "two", "three"):
+        release_of(world, model)
+    for replica in world.replicas:
+        replica.asked.clear()
+
+    look(world.store, ["one", "two", "three"], engine_for=world.engine_for, registry=world.registry, audit=())
+
+    assert [replica.asked for replica in world.replicas] == [["survey"], ["survey"]]
+
+
+def test_a_model_that_fails_does_not_stop_the_others(world):
+    for model in ("one", "two"):
+        release_of(world, model)
+    world.store.paths("one").current.write_bytes(b"{")
+    (world.store.paths("one").history / "000001.json").unlink()
+    world.store.paths("two").current.unlink()
+
+    reports = Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile(["one", "two"])
+
+    assert world.store.current("two").version_of("A") == 1
+    assert [report.model for report in reports] == ["one", "two"]
+
+
+def test_an_alias_that_is_known_to_be_late_is_set_without_an_audit(world, release):
+    release(1)
+    release_without_alias(world, 2)
+    world.registry.down = False
+
+    reconciler = Reconciler(world.store, world.engine_for, world.registry, RUN)
+    (report,) = reconciler.reconcile(["best_model"], audit=[])
+
+    assert report.done == ["alias A names v2 again, not v1"]
+
+
+def test_a_stale_request_to_stop_is_swept(world, release, mend):
+    release(1)
+    world.store.paths("best_model").stop.write_text("{}")
+
+    assert mend().done == ["swept stop.json"]
+    assert mend().found == []
+
+
+def test_every_model_is_audited_within_a_quarter_of_an_hour():
+    rotation, models = Rotation(every_s=30), [f"m{n}" for n in range(1000)]
+
+    turns = [rotation.turn(models) for _ in range(30)]
+
+    assert {model for turn in turns for model in turn} == set(models)
+    assert max(map(len, turns)) == 34
+    assert Rotation(every_s=30).turn(["one"]) == ["one"]
+    assert Rotation(every_s=30).turn([]) == []
+
+
+def test_a_recovery_that_keeps_failing_is_recorded_once(world, release, mend):
+    release(1)
+    world.replicas[0].fails["follow"] = Broken("cannot load v1 either")
+    with pytest.raises(RecoveryFailed):
+        release(2)
+
+    assert mend().failed
+    assert mend().failed
+
+    kinds = [event.kind for event in world.store.events("best_model")]
+    assert kinds.count("recovery failed") == 2  # one names why the release stopped, one does not know it

@@ -9,8 +9,8 @@ from tritons import KINDS, running
 
 from adapters.serving_api import serving_engine
 from adapters.triton import triton_engine
+from delivery.attempt import released
 from delivery.errors import Broken
-from delivery.release import released
 from delivery.store import Store
 from learners.conversion import OnnxClassifier
 from stack.load import Load

@@ -20,6 +20,7 @@ from blocks.chat_webhook import ChatWebhook
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
+from delivery.attempt import released
 from delivery.errors import (
     Broken,
     Busy,
@@ -32,7 +33,6 @@ from delivery.errors import (
     Unwritable,
 )
 from delivery.records import Candidate, Run
-from delivery.release import released
 from flows.train_register_reload import train_register_reload
 from learners.iris import Iris
 

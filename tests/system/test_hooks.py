@@ -92,7 +92,7 @@ def test_the_hook_leaves_another_runs_release_alone(api, live):
     """An open journal of a run that still lives is not its business, whatever model it names."""
     from fakes import RUN
 
-    from delivery.release import released
+    from delivery.attempt import released
 
     candidate = api.place.registry.candidate("best_model", "A", live.version_of("A"))
     stranger = FlowRun(flow_id="00000000-0000-0000-0000-000000000000", name="other", parameters={})

@@ -1,0 +1,35 @@
+"""The record of a model's decisions, and whether it is whole: every one parses, and each continues the one before."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from delivery.errors import CorruptRecord
+from delivery.records import HistoryEntry
+from delivery.store import Store
+
+
+def damage(store: Store, model: str) -> Iterator[str]:
+    """Yield what is wrong with the record; nothing if it is whole."""
+    readable: list[HistoryEntry] = []
+    for epoch in store.epochs(model):
+        try:
+            if entry := store.entry(model, epoch):
+                readable.append(entry)
+        except CorruptRecord as lost:
+            yield str(lost)
+    for older, newer in pairwise(readable):
+        if not newer.before.same_decision(older.after):
+            yield f"epoch {newer.epoch} does not continue epoch {older.epoch}: it was decided upon {newer.before.epoch}"
+    yield from _unlike_now(store, model, readable)
+
+
+def _unlike_now(store: Store, model: str, record: list[HistoryEntry]) -> Iterator[str]:
+    try:
+        current = store.current(model)
+    except CorruptRecord as lost:
+        yield str(lost)
+        return
+    if record and record[-1].after != current:
+        yield f"current.json says epoch {current.epoch}, which is not the newest decision on record, {record[-1].epoch}"
+    if store.journal(model) is None:
+        yield from (f"epoch {entry.epoch} has no outcome" for entry in record if entry.outcome == "open")

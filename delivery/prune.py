@@ -1,0 +1,72 @@
+"""Bound what is kept: old versions and quarantined ones. An operator runs it; nothing else deletes a version."""
+
+from pathlib import Path
+
+from delivery.engine import EngineFor
+from delivery.errors import Refused
+from delivery.records import Run
+from delivery.recovery import recover
+from delivery.registry import Registry
+from delivery.store import Store, Writer
+
+LEAST = 2
+"""The last live versions of an alias that always stay: the one that serves and the one to go back to."""
+
+
+def prune(
+    store: Store, model: str, *, versions: int, failed: int, engine_for: EngineFor, registry: Registry, run: Run
+) -> list[str]:
+    """
+    Remove what is older than the last *versions* live ones of each alias, and than the last *failed* quarantined ones.
+
+    Args:
+        store: The model repository.
+        model: Its name.
+        versions: How many versions that were live are kept for each alias, at least 2.
+        failed: How many quarantined versions are kept.
+        engine_for: To recover what is open first.
+        registry: To recover what is open first.
+        run: Who asks.
+
+    Returns:
+        What was removed, relative to the repository.
+
+    Raises:
+        Refused: *versions* is below 2 or *failed* below 0.
+        Busy: The model is being changed.
+    """
+    if versions < LEAST or failed < 0:
+        msg = f"keep at least {LEAST} versions and 0 quarantined ones, not {versions} and {failed}"
+        raise Refused(msg)
+    with store.writer(model, run) as writer:
+        recover(writer, engine_for, registry)
+        doomed = [*_old_versions(writer, versions), *_old_failures(writer, failed)]
+        for folder in doomed:
+            writer.discard(folder)
+        removed = [str(folder.relative_to(store.root)) for folder in doomed]
+        if removed:
+            writer.record("pruned", f"{run.who}: {', '.join(removed)}")
+    return removed
+
+
+def _old_versions(writer: Writer, keep: int) -> list[Path]:
+    kept = _kept(writer.store, writer.model, keep)
+    folders = [path for path in writer.paths.version_folders() if int(path.name) not in kept]
+    return sorted(folders, key=lambda path: (path.parent.name, int(path.name)))
+
+
+def _kept(store: Store, model: str, keep: int) -> set[int]:
+    """Return the last *keep* versions that were live under each alias, and as many that may still be gone back to."""
+    kept = {variant.active_version for variant in store.current(model).variants.values()}
+    lives, usable = dict[str, list[int]](), dict[str, list[int]]()
+    for entry in store.entries(model):
+        if variant := entry.after.variants.get(entry.alias):
+            lives.setdefault(entry.alias, []).append(variant.active_version)
+            if store.refusal(model, variant.sha256) is None:
+                usable.setdefault(entry.alias, []).append(variant.active_version)
+    return kept.union(*([*dict.fromkeys(versions)][:keep] for versions in (*lives.values(), *usable.values())))
+
+
+def _old_failures(writer: Writer, keep: int) -> list[Path]:
+    newest_first = sorted(writer.paths.failed.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    return newest_first[keep:]

@@ -1,0 +1,55 @@
+"""
+Make everything equal the decisions, where it can be seen in the Prefect UI.
+
+The guarantee is `interlock reconcile --every 30`, which runs outside Prefect; this makes the same pass.
+"""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from blocks.chat_webhook import ChatWebhook
+from blocks.engines import engine_for
+from blocks.mlflow_registry import MlflowRegistry
+from blocks.model_repository import ModelRepository
+from delivery.reconcile import AliasPolicy, Reconciler
+from flows.recover_run import recover_run
+from tasks import reconcile as steps
+from tasks.pages import publish_reports
+from tasks.run import this_run
+
+
+@flow(name="reconcile", on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
+def reconcile(
+    model: str | None = None,
+    policy: AliasPolicy = AliasPolicy.REPORT,
+    registry: str = "dev",
+    repository: str = "dev",
+    chat: str = "dev",
+) -> State[Any]:
+    """
+    Finish or undo what is open, let engines that drifted follow again, and look at aliases, bytes and debris.
+
+    Args:
+        model: Which model; without it, all.
+        policy: What is done about an alias that was moved by hand: report it, restore it, or release its version.
+        registry: Name of the block MlflowRegistry.
+        repository: Name of the block ModelRepository.
+        chat: Name of the block ChatWebhook.
+
+    Raises:
+        NotFound: There is no such model.
+    """
+    store = ModelRepository.named(repository).connect()
+    mlflow, people = MlflowRegistry.named(registry).connect(), ChatWebhook.named(chat).connect()
+    reports = steps.reconcile(Reconciler(store, engine_for, mlflow, this_run(), policy), model)
+    publish_reports(reports)
+    told = [report.told for report in reports if report.found]
+    for message in told:
+        people.say(f"RECONCILED {message}")
+    if any(report.failed for report in reports):
+        return Failed(message="; ".join(told))
+    name = "Busy" if any(report.busy for report in reports) else "Mended" if any(r.done for r in reports) else "Agrees"
+    return Completed(name=name, message="; ".join(told) or f"{len(reports)} models equal their decisions")

@@ -1,0 +1,370 @@
+"""An operator goes back: the same steps with an older version, needing its bytes and one replica."""
+
+import shutil
+import threading
+from contextlib import contextmanager
+
+import pytest
+from fakes import RUN, candidate_of, run_release
+
+from delivery.attempt import released, rolled_back
+from delivery.errors import (
+    AlreadyLive,
+    Broken,
+    Busy,
+    DigestMismatch,
+    DigestRefused,
+    InvalidName,
+    NotFound,
+    SmokeFailed,
+    Stopped,
+    Unreachable,
+)
+from delivery.release import carry_out
+
+
+@pytest.fixture
+def roll_back(world):
+    def roll_back(version=None, alias="A", *, force=False):
+        with rolled_back(
+            world.store,
+            "best_model",
+            alias,
+            version,
+            engine_for=world.engine_for,
+            registry=world.registry,
+            run=RUN,
+            why="customers complain",
+        ) as rollback:
+            carry_out(rollback, force=force)
+        return rollback
+
+    return roll_back
+
+
+def test_it_goes_back_to_the_version_before_and_refuses_what_it_leaves(world, release, roll_back):
+    release(1)
+    release(2)
+
+    done = roll_back()
+
+    assert world.live() == 1
+    assert world.serving() == [1, 1]
+    assert world.registry.aliases == {("best_model", "A"): 1}
+    assert done.outcome == "completed"
+    entry = world.store.entry("best_model", 3)
+    assert (entry.kind, entry.why, entry.outcome) == ("rollback", "customers complain", "completed")
+    assert "rolled back by test: customers complain" in world.store.refusal("best_model", candidate_of(2).sha256).reason
+    assert world.store.paths("best_model").version(2).exists()
+
+
+def test_what_was_left_behind_is_not_released_again_by_a_schedule(world, release, roll_back):
+    """Ten ticks, also of the same bytes registered anew, make no release; a person may force it."""
+    release(1)
+    release(2)
+    roll_back()
+
+    for _ in range(10):
+        with pytest.raises(DigestRefused, match=r"customers complain.*force=True"):
+            release(2)
+    assert world.live() == 1
+
+    release(2, force=True)
+    assert world.live() == 2
+
+
+def test_it_goes_to_a_named_version(world, release, roll_back):
+    for version in (1, 2, 3):
+        release(version)
+
+    roll_back(1)
+
+    assert world.live() == 1
+
+
+def test_the_version_before_skips_what_was_refused(world, release, roll_back):
+    for version in (1, 2, 3):
+        release(version)
+
+    roll_back()
+    roll_back()
+
+    assert world.live() == 1
+    with pytest.raises(NotFound, match=r"v1 serves; no version before it can serve; v2 is refused.*v3 is refused"):
+        roll_back()
+
+
+def test_going_back_to_a_refused_version_needs_force(world, release, roll_back):
+    release(1)
+    release(2)
+    roll_back()
+
+    with pytest.raises(DigestRefused, match="v1 serves"):
+        roll_back(2)
+    roll_back(2, force=True)
+
+    assert world.live() == 2
+
+
+def test_what_serves_already_is_refused_quietly(world, release, roll_back):
+    release(1)
+    release(2)
+
+    with pytest.raises(AlreadyLive, match=r"v2 serves already, nothing was changed"):
+        roll_back(2)
+
+    assert world.store.current("best_model").epoch == 2
+    assert world.store.refusal("best_model", candidate_of(2).sha256) is None
+
+
+def test_the_registry_may_be_away(world, release, roll_back):
+    release(1)
+    release(2)
+    world.registry.down = True
+
+    done = roll_back()
+
+    assert world.live() == 1
+    assert done.outcome == "completed; alias A pending"
+
+
+def test_a_dead_replica_is_named_and_not_waited_for(world, release, roll_back):
+    release(1)
+    release(2)
+    world.replicas[1].goes_away()
+
+    done = roll_back()
+
+    assert world.serving()[0] == 1
+    assert done.outcome == "completed; degraded: http://replica-2 did not answer"
+
+
+def test_with_no_replica_at_all_nothing_is_changed(world, release, roll_back):
+    release(1)
+    release(2)
+    for replica in world.replicas:
+        replica.goes_away()
+
+    with pytest.raises(Unreachable, match=r"no replica answers.*v2 serves"):
+        roll_back()
+
+    assert world.live() == 2
+    assert world.store.journal("best_model") is None
+
+
+def test_an_older_version_that_answers_wrongly_today_changes_nothing(world, release, roll_back):
+    release(1)
+    release(2)
+    world.replicas[0].answers_wrongly()
+
+    with pytest.raises(SmokeFailed, match="v2 serves"):
+        roll_back()
+
+    assert world.serving() == [2, 2]
+    assert world.store.refusal("best_model", candidate_of(2).sha256) is None
+    assert world.store.paths("best_model").version(1).exists()
+
+
+def test_an_older_version_that_is_not_followed_brings_back_what_was_left(world, release, roll_back):
+    """After the commit one replica does not switch: v2 goes live again, so its digest is allowed again."""
+    release(1)
+    release(2)
+    world.replicas[1].forgets = True
+
+    with pytest.raises(Broken, match="v2 serves"):
+        roll_back()
+
+    assert world.live() == 2
+    assert world.store.refusal("best_model", candidate_of(2).sha256) is None
+    assert world.store.refusal("best_model", candidate_of(1).sha256)
+
+
+@pytest.mark.parametrize("lost", ["switch", "confirm"])
+def test_every_replica_lost_after_the_commit_does_not_bring_back_what_was_left(world, release, lost):
+    """Whoever returns follows the operator's decision."""
+    release(1)
+    release(2)
+    with (
+        pytest.raises(Unreachable, match="v1 serves"),
+        rolled_back(
+            world.store, "best_model", "A", None, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
+        ) as rollback,
+    ):
+        rollback.snapshot()
+        rollback.materialize()
+        rollback.load()
+        rollback.commit()
+        for replica in world.replicas:
+            replica.goes_away()
+        getattr(rollback, lost)(patient=False)
+
+    assert world.live() == 1
+    assert world.store.refusal("best_model", candidate_of(2).sha256)
+
+
+def test_a_version_that_was_deleted_gets_a_clear_no(world, release, roll_back):
+    release(1)
+    release(2)
+    shutil.rmtree(world.store.paths("best_model").version(1))
+
+    with pytest.raises(NotFound, match=r"v1 is not in the model repository .*v2 serves"):
+        roll_back(1)
+    with pytest.raises(NotFound, match=r"v2 serves; no version before it can serve; v1 is not in"):
+        roll_back()
+
+
+def test_a_version_that_was_quarantined_gets_its_reason(world, release, roll_back):
+    release(1)
+    world.replicas[0].answers_wrongly()
+    with pytest.raises(SmokeFailed):
+        release(2)
+    world.replicas[0].comes_back()
+
+    with pytest.raises(NotFound, match=r"v2 was quarantined .golden rows: row 0: off by 0.5. and is at .*failed"):
+        roll_back(2)
+
+
+def test_bytes_that_are_not_the_ones_that_were_live_are_refused(world, release, roll_back):
+    release(1)
+    release(2)
+    world.store.paths("best_model").onnx(1).write_bytes(b"something else")
+
+    with pytest.raises(DigestMismatch, match="v2 serves"):
+        roll_back(1)
+
+
+@pytest.mark.parametrize(
+    ("model", "alias", "version"), [("../x", "A", 1), ("best_model", "v1", 1), ("best_model", "A", 0)]
+)
+def test_what_is_no_name_is_refused_before_anything(world, release, model, alias, version):
+    release(1)
+    with (
+        pytest.raises(InvalidName),
+        rolled_back(
+            world.store, model, alias, version, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
+        ),
+    ):
+        pass
+
+
+def test_a_model_that_was_never_released_leaves_no_folder(world):
+    with (
+        pytest.raises(NotFound, match="no model best_model"),
+        rolled_back(
+            world.store, "best_model", "A", 1, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
+        ),
+    ):
+        pass
+
+    assert not (world.store.root / "releases").exists()
+
+
+def test_the_other_alias_stays(world, release, roll_back):
+    release(1, "A")
+    release(2, "A")
+    release(3, "B")
+
+    roll_back(alias="A")
+
+    assert (world.live("A"), world.live("B")) == (1, 3)
+
+
+def hang(world, version, entered, resume, *, committed):
+    """Release a version, and wait at one step until told to go on."""
+    try:
+        with released(
+            world.store,
+            candidate_of(version),
+            [world.engine],
+            engine_for=world.engine_for,
+            registry=world.registry,
+            run=RUN,
+        ) as release:
+            release.snapshot()
+            release.materialize()
+            release.load()
+            if committed:
+                release.commit()
+            entered.set()
+            resume.wait(10)
+            release.switch(patient=False) if committed else release.ready()
+    except Stopped as stopped:
+        return str(stopped)
+    return ""
+
+
+@pytest.fixture
+def hanging(world):
+    """A release of v3 that hangs in its middle, and goes on a moment after somebody waits for it."""
+
+    @contextmanager
+    def hanging(*, committed):
+        entered, resume, said = threading.Event(), threading.Event(), []
+        thread = threading.Thread(
+            target=lambda: said.append(hang(world, 3, entered, resume, committed=committed)), daemon=True
+        )
+        thread.start()
+        assert entered.wait(10)
+        threading.Timer(0.3, resume.set).start()
+        yield
+        thread.join()
+        assert "test asked this release of best_model to stop" in said[0]
+
+    return hanging
+
+
+def test_a_release_that_hangs_is_asked_to_stop_at_its_next_step(world, release, roll_back, hanging):
+    """v3 was not live: the operator leaves v2."""
+    release(1)
+    release(2)
+    with hanging(committed=False):
+        roll_back()
+
+    assert world.live() == 1
+    assert not world.store.paths("best_model").stop.exists()
+    assert world.store.journal("best_model") is None
+
+
+def test_a_committed_release_that_hangs_is_stopped_and_left(world, release, roll_back, hanging):
+    """What is before is decided when it is asked: v3 is the decision then, so the operator goes to v2, not to v1."""
+    release(1)
+    release(2)
+    with hanging(committed=True):
+        roll_back()
+
+    assert world.live() == 2
+    assert world.store.refusal("best_model", candidate_of(3).sha256)
+
+
+def test_a_holder_that_does_not_stop_is_named_with_the_command_that_ends_it(world, release, roll_back, monkeypatch):
+    release(1)
+    release(2)
+    monkeypatch.setattr("delivery.attempt.STOP_WAIT_S", 0.2)
+
+    with world.store.writer("best_model", RUN), pytest.raises(Busy, match="prefect flow-run cancel flow-1"):
+        roll_back()
+
+    assert world.live() == 2
+    assert not world.store.paths("best_model").stop.exists()
+
+
+def test_a_request_for_an_earlier_holder_stops_nobody(world, release, monkeypatch):
+    """The rollback that asked was killed; its request must not stop the releases after it."""
+    release(1)
+    paths = world.store.paths("best_model")
+    monkeypatch.setattr("delivery.store.lock.remove", lambda _: None)
+    monkeypatch.setattr("delivery.attempt.STOP_WAIT_S", 0.1)
+    with (
+        world.store.writer("best_model", RUN),
+        pytest.raises(Busy),
+        rolled_back(
+            world.store, "best_model", "A", 1, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
+        ),
+    ):
+        pass
+    monkeypatch.undo()
+    assert paths.stop.exists()
+
+    run_release(world, 2)
+
+    assert world.live() == 2
