@@ -71,7 +71,7 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     elif current.release_id != journal.release_id:
         how = "overtaken by a later decision"
     else:
-        reason = _why_back(engines, current, journal, cause)
+        reason = _why_back(writer, engines, current, journal, cause)
         how = _roll_back(writer, engines, journal, reason) if reason else _roll_forward(writer, journal)
         how += _alias_behind(writer, registry, journal.candidate.alias)
     for engine in engines:
@@ -131,10 +131,13 @@ def _is_live(current: Current, journal: Journal) -> bool:
     return journal.candidate.sha256 in {variant.sha256 for variant in current.variants.values()}
 
 
-def _why_back(engines: list[Engine], current: Current, journal: Journal, cause: BaseException | None) -> str:
+def _why_back(
+    writer: Writer, engines: list[Engine], current: Current, journal: Journal, cause: BaseException | None
+) -> str:
     """Return why the committed release must be undone; empty if it may stay."""
     if not current.same_decision(journal.after):
-        return "an earlier recovery decided so"
+        newest = next(writer.store.entries(writer.model), None)
+        return newest.why if newest else "an earlier recovery decided so"
     if isinstance(cause, Broken) or (isinstance(cause, Unreachable) and journal.kind == "release"):
         return str(cause)
     try:
@@ -171,13 +174,15 @@ def _roll_forward(writer: Writer, journal: Journal) -> str:
 
 
 def _roll_back(writer: Writer, engines: list[Engine], journal: Journal, reason: str) -> str:
+    undone = _account_of(writer, journal)
+    current = _commit_state_before(writer, journal, reason)
+    for engine in engines:  # at once: what is written below can wait, users cannot
+        engine.follow(current)
     if not _is_live(journal.before, journal):
         writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, reason)
-    current = _commit_state_before(writer, journal, reason)
     if journal.left_behind:
         writer.allow_digest(journal.left_behind.sha256)
-    for engine in engines:
-        engine.follow(current)
+    writer.account(undone.model_copy(update={"outcome": f"undone by epoch {current.epoch}: {reason}"}))
     return f"rolled back after the commit: {reason}"
 
 
@@ -209,10 +214,7 @@ def _commit_state_before(writer: Writer, journal: Journal, reason: str) -> Curre
         before=now,
         after=after,
     )
-    undone = _account_of(writer, journal)
-    committed = writer.commit(now, entry)
-    writer.account(undone.model_copy(update={"outcome": f"undone by epoch {after.epoch}: {reason}"}))
-    return committed
+    return writer.commit(now, entry)
 
 
 def _account_of(writer: Writer, journal: Journal) -> HistoryEntry:

@@ -56,11 +56,13 @@ class Tally:
         answers: How often each (version, label, confidence) came.
         failures: How often each other thing came.
         milliseconds: Of each answered request, from sending to the last byte.
+        last: When each version answered last, by `time.perf_counter`.
     """
 
     answers: Counter[tuple[int, int, float]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
+    last: dict[int, float] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -142,13 +144,14 @@ class Load:
         except (httpx.HTTPError, ValueError, LookupError) as error:
             self._note_failure(type(error).__name__)
             return
-        elapsed_ms = (time.perf_counter() - started) * 1000
+        ended = time.perf_counter()
         if read is None:
             self._note_failure(str(response.status_code))
             return
         with self._lock:
             self.tally.answers[read] += 1
-            self.tally.milliseconds.append(elapsed_ms)
+            self.tally.milliseconds.append((ended - started) * 1000)
+            self.tally.last[read[0]] = ended
 
     def _note_failure(self, what: str) -> None:
         with self._lock:

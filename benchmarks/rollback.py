@@ -1,0 +1,188 @@
+"""
+How long the way back takes, on two replicas of the serving app under requests: by the machine, and by hand.
+
+    python -m benchmarks.rollback
+
+By the machine: from a check that fails after the commit until the last answer by the failed version, on every replica;
+with the registry alive and dead. By hand: commit, switch and confirm of a rollback; and the whole of it from the CLI
+through the worker.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from socket import socket
+from statistics import median
+
+import httpx
+import numpy as np
+
+from adapters.mlflow_registry import MlflowRegistry
+from adapters.serving_api import serving_engine
+from benchmarks.place import own_stack, table
+from benchmarks.swap import register
+from blocks.settings import Settings
+from delivery.attempt import released, rolled_back
+from delivery.errors import Broken
+from delivery.records import Candidate, Run
+from delivery.release import carry_out
+from delivery.store import Store
+from stack.load import Load
+from stack.parts import BIN, ROOT, environment
+from stack.place import Place, place
+
+ROUNDS = 100
+RUN = Run(who="benchmark")
+DEAD = "http://127.0.0.1:9"
+FROM_CLI = 5
+UNDER_WAY_S = 0.05
+"""Answers that are under way when the way back is over."""
+
+
+@contextmanager
+def second_replica(settings: Settings) -> Iterator[str]:
+    """Run another serving app over the same repository."""
+    with socket() as probe:
+        probe.bind((settings.host, 0))
+        port = probe.getsockname()[1]
+    ours = {
+        "INTERLOCK_SERVING_NAME": settings.environment,
+        "INTERLOCK_SERVING_PORT": str(port),
+        "INTERLOCK_SERVING_REPOSITORY": str(settings.repository_root),
+        "INTERLOCK_SERVING_TOKEN_FILE": str(settings.token_file),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "serving"], env=os.environ | ours, cwd=ROOT)
+    url = f"http://{settings.host}:{port}"
+    try:
+        while not _answers(url):
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/healthz").is_success
+    return False
+
+
+def failing_release(
+    where: Place, registry: MlflowRegistry, candidate: Candidate, urls: list[str], loads: list[Load]
+) -> float:
+    """Fail a check after the commit; return the milliseconds until no replica answers by the candidate."""
+    engine = serving_engine("dev", urls, where.token)
+    failed = 0.0
+    try:
+        with released(
+            where.store, candidate, [engine], engine_for=lambda _: engine, registry=registry, run=RUN
+        ) as release:
+            release.snapshot(force=True)
+            release.materialize()
+            release.load()
+            release.ready()
+            release.smoke()
+            release.commit()
+            release.switch(patient=False)
+            release.confirm(patient=False)
+            failed = time.perf_counter()
+            raise Broken("the check that fails")  # noqa: TRY301 - it stands for any check
+    except Broken:
+        time.sleep(UNDER_WAY_S)
+        return (max(load.tally.last[candidate.version] for load in loads) - failed) * 1000
+    raise AssertionError
+
+
+def by_the_machine(
+    where: Place, registry: MlflowRegistry, candidate: Candidate, urls: list[str]
+) -> tuple[list[float], int]:
+    """Fail 100 releases; return how long each way back took, and how many requests failed."""
+    with ExitStack() as asking:
+        loads = [asking.enter_context(Load(url, rate=200, threads=2)) for url in urls]
+        took = [failing_release(where, registry, candidate, urls, loads) for _ in range(ROUNDS)]
+    return took, sum(load.tally.failed for load in loads)
+
+
+def by_hand(where: Place, urls: list[str], pair: list[Candidate]) -> tuple[list[float], int]:
+    """Go back and forth 100 times; return the milliseconds of switching, and how many requests failed."""
+    engine, took = serving_engine("dev", urls, where.token), []
+    with ExitStack() as asking:
+        loads = [asking.enter_context(Load(url, rate=100, threads=2)) for url in urls]
+        for number in range(ROUNDS):
+            with rolled_back(
+                where.store,
+                pair[0].model,
+                "A",
+                pair[number % 2].version,
+                engine_for=lambda _: engine,
+                registry=where.registry,
+                run=RUN,
+                why="",
+            ) as rollback:
+                carry_out(rollback, force=True)
+            took.append(sum(check.ms for check in rollback.checks if check.step in {"commit", "switch", "confirm"}))
+    return took, sum(load.tally.failed for load in loads)
+
+
+def from_the_cli(settings: Settings, store: Store, pair: list[Candidate]) -> list[float]:
+    """Roll back through the worker; return the seconds from the command to its end, all of it."""
+    took = []
+    for number in range(FROM_CLI):
+        wanted = pair[number % 2].version
+        if store.current("best_model").version_of("A") == wanted:
+            wanted = pair[1 - number % 2].version
+        command = [f"{BIN}/prefect", "deployment", "run", "manual-rollback/dev", "-p", f"version={wanted}"]
+        started = time.perf_counter()
+        subprocess.run(
+            [*command, "-p", "force=true", "--watch"],
+            env=environment(settings),
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        took.append(time.perf_counter() - started)
+    return took
+
+
+def main() -> None:
+    """Measure all of it and print a table."""
+    with own_stack() as settings, second_replica(settings) as other:
+        where, urls = place(settings), [settings.serving[0], other]
+        first, second = (register(settings, where, c) for c in (1.0, 10.0))
+        engine = serving_engine("dev", urls, where.token)
+        with released(
+            where.store, first, [engine], engine_for=lambda _: engine, registry=where.registry, run=RUN
+        ) as made:
+            carry_out(made)
+        alive, failed_alive = by_the_machine(where, where.registry, second, urls)
+        dead, failed_dead = by_the_machine(where, MlflowRegistry(DEAD), second, urls)
+        hand, failed_hand = by_hand(where, urls, [second, first])
+        through = from_the_cli(settings, where.store, [first, second])
+    table(
+        f"the way back, {ROUNDS} times each, 2 replicas",
+        [
+            _row("a failing check to the last answer by the failed version, registry alive", alive, "p99 < 100 ms"),
+            _row("the same, registry dead", dead, "p99 < 100 ms"),
+            _row("by hand: commit, switch, confirm", hand, "< 50 ms"),
+            ("by hand from the CLI through the worker, median and worst of 5", _seconds(through), "< 10 s"),
+            ("failed requests in all of this", str(failed_alive + failed_dead + failed_hand), "0"),
+        ],
+    )
+
+
+def _row(what: str, took: list[float], goal: str) -> tuple[str, str, str]:
+    p99, worst = np.percentile(took, 99), max(took)
+    return what, f"median {median(took):.0f} ms, p99 {p99:.0f} ms, max {worst:.0f} ms", goal
+
+
+def _seconds(took: list[float]) -> str:
+    return f"{median(took):.1f} s, {max(took):.1f} s"
+
+
+if __name__ == "__main__":
+    main()
