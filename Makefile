@@ -40,6 +40,8 @@ check: $(TRITON)        ## the gate before a commit
 bench: $(TRITON)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
 	$(BIN)/python -m benchmarks.triton
+	$(BIN)/python -m benchmarks.rollback
+	$(BIN)/python -m benchmarks.reconcile
 	$(BIN)/python -m benchmarks.first_run
 
 lock: $(READY)          ## resolve the dependencies again

@@ -22,8 +22,9 @@ def artifact(api, key):
     return api.prefect("artifacts/filter", body)[0]["data"]
 
 
-def test_a_rollback_from_the_command_line_goes_through_the_worker(two, api):
+def test_a_rollback_from_the_command_line_goes_through_the_worker(two, api, monkeypatch):
     before, after = two
+    monkeypatch.setitem(api.environment, "PREFECT_API_URL", api.settings.prefect_api)
     command = ["prefect", "deployment", "run", "manual-rollback/dev", "-p", f"version={before}", "-p", "alias=A"]
 
     done = api.run(*command, "-p", "reason=customers complain", "--watch")
