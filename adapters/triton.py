@@ -128,7 +128,7 @@ class TritonReplica:
         return Seen(serves, {CANDIDATE: staged[0]} if staged else {})
 
     def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
-        """Ask for the index of all models once: Triton answers by the highest version that is ready."""
+        """Ask for the index of all models once; it lists no candidates, which have no folder: `observe` sees them."""
         ready = self._index()
         return {current.model: self._listed(current, ready) for current in currents}
 
@@ -151,8 +151,7 @@ class TritonReplica:
             version = ready.get(folder_of(current, alias, self.name))
             if variant.follows(TRITON, self.name) and version:
                 serves[alias] = Served(version, variant.sha256 if version == variant.active_version else "")
-        staged = ready.get(candidate_folder(current.model))
-        return Seen(serves, {CANDIDATE: staged} if staged else {})
+        return Seen(serves)
 
     def _follow(self, folder: EngineFolder, model: str, variant: Variant) -> None:
         manifest = self.store.manifest(model, variant.active_version)

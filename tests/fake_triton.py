@@ -106,8 +106,13 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     def RepositoryIndex(self, request, context):  # noqa: N802
         self._admit(context)
         index = service_pb2.RepositoryIndexResponse
-        listed = [(name, version) for name, versions in self.loaded.items() for version in versions]
+        listed = [
+            (name, version) for name, versions in self.loaded.items() for version in versions if self._has_folder(name)
+        ]
         return index(models=[index.ModelIndex(name=n, version=str(v), state="READY") for n, v in listed])
+
+    def _has_folder(self, name: str) -> bool:
+        return (self.models / name).exists()
 
     def RepositoryModelUnload(self, request, context):  # noqa: N802
         self._admit(context)

@@ -119,13 +119,13 @@ def test_a_lower_version_can_be_released_over_a_higher_one(triton, replica, stor
 
 
 def test_a_survey_sees_every_model_by_one_question(triton, replica, store):
-    """The same as looking at the model alone, but for its golden answers."""
+    """A candidate has no folder, so the index does not list it."""
     current = decide(store, {"A": (1, None)})
     replica.follow(current)
     replica.load(candidate(store, 2))
 
     assert replica.survey([current, Current.nothing("other")]) == {
-        MODEL: Seen({"A": replica.observe(MODEL).serves["A"]}, {"candidate": 2}),
+        MODEL: Seen({"A": replica.observe(MODEL).serves["A"]}),
         "other": Seen(),
     }
 
