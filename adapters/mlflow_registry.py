@@ -60,6 +60,10 @@ class _RunAnswer(BaseModel):
     run: _Run
 
 
+class _Done(BaseModel):
+    """`{}`; a page that some proxy answers with 200 is not it."""
+
+
 @dataclass(frozen=True)
 class Registration:
     """What is to be registered: a training run and what is known of it."""
@@ -129,12 +133,12 @@ class MlflowRegistry:
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point the alias at the version, over whatever it named: one transaction in MLflow."""
         body = {"name": model_name(model), "alias": alias_name(alias), "version": str(version_number(version))}
-        self._http.call("POST", f"{API}/registered-models/alias", json=body)
+        self._http.ask("POST", f"{API}/registered-models/alias", _Done, json=body)
 
     def delete_alias(self, model: str, alias: str) -> None:
         """Remove the alias; fine if it is not there."""
         params = {"name": model_name(model), "alias": alias_name(alias)}
-        self._http.call("DELETE", f"{API}/registered-models/alias", params=params)
+        self._http.ask("DELETE", f"{API}/registered-models/alias", _Done, params=params)
 
     def fetch(self, candidate: Candidate, artifact: str, target: Path) -> None:
         """

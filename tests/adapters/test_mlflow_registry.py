@@ -95,6 +95,15 @@ def test_garbage_is_broken_and_not_a_missing_alias(mlflow):
         registry(mlflow).alias("best_model", "A")
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_page_that_comes_with_200_is_no_alias_set_or_removed(mlflow, method):
+    mlflow.answers[f"{method} {API}/registered-models/alias"] = lambda _: (200, b"<html>")
+    client = registry(mlflow)
+
+    with pytest.raises(Broken, match="no _Done"):
+        client.set_alias("best_model", "A", 1) if method == "POST" else client.delete_alias("best_model", "A")
+
+
 def test_a_registry_that_never_answers_is_unreachable_in_time(mlflow):
     import time
 
