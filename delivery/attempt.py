@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from delivery.engine import Engine, EngineFor
-from delivery.errors import telling
+from delivery.errors import DeliveryError, telling
 from delivery.records import Candidate, EngineRef, Run
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.release import Release
 from delivery.rollback import Rollback, check_not_live, engines_of, target
-from delivery.store import Store
+from delivery.store import Store, Writer
 
 R = TypeVar("R", bound=Release)
 STOP_WAIT_S = 30.0
@@ -47,8 +47,10 @@ def released(
     with store.writer(candidate.model, run) as writer:
         recover(writer, engine_for, registry)
         enrolled = store.current(candidate.model).variants.get(candidate.alias)
-        taking_part = _connected(engines, enrolled.engines if enrolled else (), engine_for)
-        with _undone_on_failure(Release(writer, candidate, taking_part, registry, run, why), engine_for) as release:
+        with _telling_what_serves(writer, candidate.alias):
+            taking_part = _connected(engines, enrolled.engines if enrolled else (), engine_for)
+            opened = Release(writer, candidate, taking_part, registry, run, why)
+        with _undone_on_failure(opened, engine_for) as release:
             yield release
 
 
@@ -81,9 +83,20 @@ def rolled_back(
     with store.writer(model, run, wait_s=STOP_WAIT_S, interrupt=True) as writer:
         recover(writer, engine_for, registry)
         check_not_live(store.current(model), candidate)
-        taking_part = _connected([], engines_of(store, candidate), engine_for)
-        with _undone_on_failure(Rollback(writer, candidate, taking_part, registry, run, why), engine_for) as rollback:
+        with _telling_what_serves(writer, alias):
+            taking_part = _connected([], engines_of(store, candidate), engine_for)
+            opened = Rollback(writer, candidate, taking_part, registry, run, why)
+        with _undone_on_failure(opened, engine_for) as rollback:
             yield rollback
+
+
+@contextmanager
+def _telling_what_serves(writer: Writer, alias: str) -> Iterator[None]:
+    """Nothing was begun, so nothing is undone; an engine that cannot be found or answers nonsense is told as ever."""
+    try:
+        yield
+    except DeliveryError as error:
+        raise telling(error, writer.store.current(writer.model).describe(alias)) from error
 
 
 @contextmanager

@@ -39,8 +39,7 @@ class Rollback(Release):
         self.rehearsing = [there for there, _ in present]
         self.given_up = self.absent = [replica for _, missing in present for replica in missing]
         if not any(engine.replicas for engine in self.rehearsing):
-            now = self.before.describe(candidate.alias)
-            msg = f"no replica answers, so nobody can prove v{candidate.version}: {', '.join(self.given_up)} | {now}"
+            msg = f"no replica answers, so nobody can prove v{candidate.version}: {', '.join(self.given_up)}"
             raise Unreachable(msg)
 
     def commit(self) -> Current:

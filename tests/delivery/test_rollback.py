@@ -152,6 +152,16 @@ def test_with_no_replica_at_all_nothing_is_changed(world, release, roll_back):
     assert world.store.journal("best_model") is None
 
 
+def test_a_replica_that_talks_nonsense_before_anything_changed_is_told_with_what_serves(world, release, roll_back):
+    release(1)
+    release(2)
+    world.replicas[1].fails["observe"] = Broken("replica-2 answers with a page")
+
+    with pytest.raises(Broken, match=r"answers with a page \| best_model A: v2 serves"):
+        roll_back()
+    assert world.serving() == [2, 2]
+
+
 def test_an_older_version_that_answers_wrongly_today_changes_nothing(world, release, roll_back):
     release(1)
     release(2)
