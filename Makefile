@@ -10,7 +10,7 @@ FAST := not system and not slow
 only = awk '/^$(1)==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
 without = awk '/^$(1)==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
 
-.PHONY: demo demo-triton test check up down status bench lock
+.PHONY: demo demo-triton test test-faults test-network check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
@@ -29,6 +29,12 @@ status: $(READY)        ## what runs, what is live, what disagrees
 
 test: $(TRITON)         ## everything that this machine can run
 	$(BIN)/pytest
+
+test-faults: $(TRITON)  ## the whole fault matrices; minutes
+	$(BIN)/pytest -m faults
+
+test-network: $(TRITON) ## a fault at every call to MLflow and to the serving app
+	$(BIN)/pytest tests/faults/test_network.py
 
 check: $(TRITON)        ## the gate before a commit
 	$(BIN)/ruff format --check .

@@ -12,6 +12,9 @@ from delivery.records import Current
 from delivery.registry import Registry
 from delivery.store import Store, Writer
 
+NOTHING = 0
+"""Stands for no version among those that we wrote: before the first one, the alias names nothing."""
+
 
 class AliasState(Enum):
     """How the alias in the registry relates to the decision."""
@@ -31,7 +34,7 @@ def state_of(store: Store, registry: Registry, current: Current, alias: str) -> 
     if names == current.version_of(alias):
         return AliasState.AGREES, names
     ours = store.written_aliases(current.model).get(alias, [])
-    late = names in ours or (names is None and not ours)
+    late = (names or NOTHING) in (ours or [NOTHING])
     return (AliasState.PENDING if late else AliasState.MOVED), names
 
 
@@ -51,7 +54,7 @@ def point_alias(writer: Writer, registry: Registry, current: Current, alias: str
     version = current.version_of(alias)
     ours = writer.store.written_aliases(writer.model).get(alias, [])
     if version is not None:
-        writer.note_alias(alias, [*ours[-1:], version])
+        writer.note_alias(alias, list(dict.fromkeys([*(ours or [NOTHING]), version])))
         registry.set_alias(writer.model, alias, version)
         writer.note_alias(alias, [version])
     elif ours:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from delivery.engine import Engine, EngineFor
-from delivery.errors import DeliveryError, telling
+from delivery.errors import CorruptRecord, DeliveryError, InvalidName, Unreadable, telling
 from delivery.records import Candidate, EngineRef, Run
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.release import Release
 from delivery.rollback import Rollback, check_not_live, engines_of, target
-from delivery.store import Store, Writer
+from delivery.store import Store
 
 R = TypeVar("R", bound=Release)
 STOP_WAIT_S = 30.0
@@ -44,12 +44,11 @@ def released(
         Busy: Somebody else is changing this model.
         RecoveryFailed: The way back failed too; the journal stays open for the next responder.
     """
-    with store.writer(candidate.model, run) as writer:
+    with _telling_what_serves(store, candidate.model, candidate.alias), store.writer(candidate.model, run) as writer:
         recover(writer, engine_for, registry)
         enrolled = store.current(candidate.model).variants.get(candidate.alias)
-        with _telling_what_serves(writer, candidate.alias):
-            taking_part = _connected(engines, enrolled.engines if enrolled else (), engine_for)
-            opened = Release(writer, candidate, taking_part, registry, run, why)
+        taking_part = _connected(engines, enrolled.engines if enrolled else (), engine_for)
+        opened = Release(writer, candidate, taking_part, registry, run, why)
         with _undone_on_failure(opened, engine_for) as release:
             yield release
 
@@ -79,24 +78,15 @@ def rolled_back(
         Busy: Somebody held the lock and did not stop within 30 s; the message names who, and what ends that.
         RecoveryFailed: The way back failed too; the journal stays open for the next responder.
     """
-    candidate = target(store, model, alias, version)
-    with store.writer(model, run, wait_s=STOP_WAIT_S, interrupt=True) as writer:
-        recover(writer, engine_for, registry)
-        check_not_live(store.current(model), candidate)
-        with _telling_what_serves(writer, alias):
+    with _telling_what_serves(store, model, alias):
+        candidate = target(store, model, alias, version)
+        with store.writer(model, run, wait_s=STOP_WAIT_S, interrupt=True) as writer:
+            recover(writer, engine_for, registry)
+            check_not_live(store.current(model), candidate)
             taking_part = _connected([], engines_of(store, candidate), engine_for)
             opened = Rollback(writer, candidate, taking_part, registry, run, why)
-        with _undone_on_failure(opened, engine_for) as rollback:
-            yield rollback
-
-
-@contextmanager
-def _telling_what_serves(writer: Writer, alias: str) -> Iterator[None]:
-    """Nothing was begun, so nothing is undone; an engine that cannot be found or answers nonsense is told as ever."""
-    try:
-        yield
-    except DeliveryError as error:
-        raise telling(error, writer.store.current(writer.model).describe(alias)) from error
+            with _undone_on_failure(opened, engine_for) as rollback:
+                yield rollback
 
 
 @contextmanager
@@ -114,10 +104,30 @@ def _undone_on_failure(release: R, engine_for: EngineFor) -> Iterator[R]:
         recovery = recover(release.writer, connected, release.registry, cause)
         if not isinstance(cause, Exception):
             raise
-        candidate = release.candidate
         how = f" ({recovery.how})" if recovery else ""
-        now = release.writer.store.current(candidate.model).describe(candidate.alias)
-        raise telling(cause, f"{now}{how}") from cause
+        now = recovery.current if recovery else release.current
+        raise telling(cause, f"{now.describe(release.candidate.alias)}{how}") from cause
+
+
+@contextmanager
+def _telling_what_serves(store: Store, model: str, alias: str) -> Iterator[None]:
+    """Let every failure name it, also of what is around the steps: the lock, an earlier release, the disk."""
+    try:
+        yield
+    except InvalidName:
+        raise
+    except DeliveryError as error:
+        told = telling(error, _serving(store, model, alias))
+        if str(told) == str(error):
+            raise
+        raise told from error
+
+
+def _serving(store: Store, model: str, alias: str) -> str:
+    try:
+        return store.current(model).describe(alias)
+    except (CorruptRecord, Unreadable) as error:
+        return f"what serves is not known: {error}"
 
 
 def _connected(engines: Sequence[Engine], enrolled: Sequence[EngineRef], engine_for: EngineFor) -> list[Engine]:

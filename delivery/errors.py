@@ -16,6 +16,7 @@ Every error of a delivery, and what to do about it.
     |  |- OutOfTime           the release held the lock for as long as it may
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
+    |  |- Unreadable          the model repository cannot be read
     |  `- Unwritable          the model repository cannot be written
     |- Unreachable            nobody answered; the only error that is retried -> retry
     `- Broken                 an answer arrived and it is wrong               -> roll back
@@ -79,6 +80,10 @@ class Stopped(Refused):
 
 class AlreadyLive(Refused):
     """What a rollback was asked for serves already."""
+
+
+class Unreadable(Refused):
+    """The model repository cannot be read."""
 
 
 class Unwritable(Refused):

@@ -8,11 +8,12 @@ A pass that finds nothing writes nothing. Runs without Prefect.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 
-from delivery.alias import AliasState, point_alias, state_of
+from delivery.alias import AliasState, is_late, point_alias, state_of
 from delivery.attempt import released
 from delivery.engine import Engine, EngineFor
 from delivery.errors import Busy, DeliveryError
@@ -96,6 +97,8 @@ class Reconciler:
 
     def _mend_under_lock(self, model: str, report: Report) -> None:
         with self.store.writer(model, self.run) as writer:
+            with suppress(DeliveryError):  # bytes first: a recovery needs them where a replica was restarted
+                report.done.extend(self._restore(writer))
             if recovery := recover(writer, self.engine_for, self.registry):
                 report.done.append(recovery.how)
             for mend in (_sweep, self._restore, self._follow, self._point):
@@ -135,6 +138,9 @@ class Reconciler:
             point_alias(writer, self.registry, current, alias)
             decided = current.version_of(alias)
             yield f"alias {alias} names {f'v{decided}' if decided else 'nothing'} again, not v{names}"
+        elif state is AliasState.AGREES and is_late(writer.store, current, alias):
+            writer.note_alias(alias, [names] if names else [])
+            yield f"noted again that alias {alias} names {f'v{names}' if names else 'nothing'}"
 
     def _release(self, view: View, alias: str, wanted: int | None) -> str:
         """Take a hand-moved alias as the wish that its version go live."""

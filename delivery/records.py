@@ -181,13 +181,14 @@ class HistoryEntry(Record):
 
 
 class Event(Record):
-    """`events/`: what was not a decision - refusals, recoveries, drift found."""
+    """`events/`: what was not a decision - refusals, recoveries, drift found; a recovery names whom it had to ask."""
 
     at_utc: str
     kind: str
     message: str
     release_id: str | None = None
     flow_run_id: str | None = None
+    engines: tuple[EngineRef, ...] = ()
 
 
 class StopRequest(Record):

@@ -17,7 +17,15 @@ from dataclasses import dataclass
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
 from delivery.engine import Engine, EngineFor, Sighting, without_any
-from delivery.errors import Broken, CorruptRecord, DeliveryError, RecoveryFailed, Unreachable, Unwritable
+from delivery.errors import (
+    Broken,
+    CorruptRecord,
+    DeliveryError,
+    RecoveryFailed,
+    Unreachable,
+    Unreadable,
+    Unwritable,
+)
 from delivery.records import Current, HistoryEntry, Journal
 from delivery.registry import Registry
 from delivery.store import Writer
@@ -53,7 +61,7 @@ def recover(
             f"recovery of {writer.model} failed: {error}{_because(cause)}; the journal stays open, "
             "`interlock reconcile` tries again"
         )
-        with suppress(Unwritable):  # a full disk may be why it failed
+        with suppress(Unwritable, Unreadable):  # a full or an unreadable disk may be why it failed
             writer.record_once("recovery failed", msg)
         raise RecoveryFailed(msg) from error
 
@@ -79,8 +87,9 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     writer.record(
         "recovery", f"{journal.candidate.model} v{journal.candidate.version}: {how}{_because(cause)}", journal
     )
+    recovery = Recovery(how, writer.store.current(writer.model))
     writer.close_journal()
-    return Recovery(how, writer.store.current(writer.model))
+    return recovery
 
 
 def _rebuild_current(writer: Writer) -> None:
@@ -109,7 +118,8 @@ def _readable_journal(writer: Writer) -> Journal | None:
 
 
 def _undo_rehearsal(writer: Writer, journal: Journal, cause: BaseException | None) -> str:
-    if isinstance(cause, Broken) and not _is_live(journal.before, journal):
+    verdict = isinstance(cause, Broken) and not isinstance(cause, CorruptRecord)  # a lost record is nobody's fault
+    if verdict and not _is_live(journal.before, journal):
         writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, str(cause))
     _quarantine_if_refused(writer, journal)
     return "rolled back before the commit, nothing was exposed"
@@ -124,7 +134,8 @@ def _quarantine_if_refused(writer: Writer, journal: Journal) -> None:
 
 
 def _ever_live(writer: Writer, version: int) -> bool:
-    return any(entry.after.version_of(entry.alias) == version for entry in writer.store.entries(writer.model))
+    decisions = (state for entry in writer.store.entries(writer.model) for state in (entry.after, entry.before))
+    return any(variant.active_version == version for state in decisions for variant in state.variants.values())
 
 
 def _is_live(current: Current, journal: Journal) -> bool:

@@ -18,6 +18,7 @@ from delivery.recovery import leave_behind
 from delivery.registry import Registry
 from delivery.release import Release
 from delivery.store import Store, Writer
+from delivery.store.files import is_there
 
 
 class Rollback(Release):
@@ -121,7 +122,7 @@ def _lives(store: Store, model: str, alias: str | None = None) -> Iterator[Varia
 def _gone(store: Store, model: str, version: int) -> str:
     """Return why a version is not on disk; empty if it is."""
     paths = store.paths(model)
-    if paths.onnx(version).exists():
+    if is_there(paths.onnx(version)):
         return ""
     for put_away in sorted(paths.failed.glob(f"{version}-*"), reverse=True):
         with suppress(OSError, ValueError, KeyError):

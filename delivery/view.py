@@ -7,12 +7,13 @@ Look at models without a lock: the decision, what each replica serves, what the 
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from delivery.alias import AliasState, is_late, state_of
 from delivery.engine import Engine, EngineFor, Seen, Sighting
-from delivery.errors import CorruptRecord, DeliveryError
+from delivery.errors import CorruptRecord, DeliveryError, Unreadable
 from delivery.records import Current, EngineRef, Journal, Variant
 from delivery.registry import Registry
 from delivery.store import Store
@@ -71,10 +72,13 @@ def look(
     registry_answers = True
     for view in views:
         closely = view.model in audit
-        if closely and view.current:
-            _audit(store, view, view.current, engine_for)
-        if view.current and registry_answers:
-            registry_answers = _see_aliases(store, registry, view, view.current, closely=closely)
+        try:
+            if closely and view.current:
+                _audit(store, view, view.current, engine_for)
+            if view.current and registry_answers:
+                registry_answers = _see_aliases(store, registry, view, view.current, closely=closely)
+        except Unreadable as error:
+            view.find(str(error))
     return views
 
 
@@ -84,11 +88,17 @@ def damaged(store: Store, current: Current) -> list[Variant]:
 
 
 def engines_of(store: Store, current: Current, engine_for: EngineFor) -> list[Engine]:
-    """Return every engine that follows the model, and those that did before the last decision: they may not know."""
+    """
+    Return every engine that follows the model, and those that may not know that they do not.
+
+    These are the ones that did before the last decision, and the ones of the last recovery: one of them may not have
+    heard that it must drop its candidate.
+    """
     newest = next(store.entries(current.model), None)
     before = newest.before.variants.values() if newest else ()
-    refs = {ref.key: ref for variant in (*before, *current.variants.values()) for ref in variant.engines}
-    return [engine_for(ref) for ref in refs.values()]
+    recovered = next((event.engines for event in store.events(current.model) if event.engines), ())
+    followers = [ref for variant in (*before, *current.variants.values()) for ref in variant.engines]
+    return [engine_for(ref) for ref in {ref.key: ref for ref in (*recovered, *followers)}.values()]
 
 
 def agrees(sighting: Sighting, current: Current) -> bool:
@@ -107,13 +117,14 @@ def _on_disk(store: Store, model: str) -> View:
     view = View(model)
     try:
         view.current, view.journal = store.current(model), store.journal(model)
-    except CorruptRecord as lost:
+    except (CorruptRecord, Unreadable) as lost:
         view.find(str(lost))
     if view.journal:
         what, version = view.journal.kind, view.journal.candidate.version
         view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} is open")
-    if left := store.debris(model):
-        view.find(f"a killed writer left {', '.join(path.name for path in left)}")
+    with suppress(Unreadable):  # what cannot be read is found above, or by the next pass
+        if left := store.debris(model):
+            view.find(f"a killed writer left {', '.join(path.name for path in left)}")
     return view
 
 
@@ -159,6 +170,8 @@ def _see_aliases(store: Store, registry: Registry, view: View, current: Current,
             if state is not AliasState.AGREES:
                 what = f"alias {alias} is {state.value} (names {names}, decided {current.version_of(alias)})"
                 view.find(what, mendable=state is not AliasState.UNKNOWN)
+            elif is_late(store, current, alias):
+                view.find(f"alias {alias} names v{names}, which is not what we noted")
             if state is AliasState.UNKNOWN:
                 return False
     return True

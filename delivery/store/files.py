@@ -9,14 +9,29 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from delivery.errors import CorruptRecord, Unwritable
+from delivery.errors import CorruptRecord, Unreadable, Unwritable
 from delivery.records import checksum, sealed
 
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of the file at *path* in hexadecimal."""
-    with path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names in *folder*, none if it is not there; unlike `glob`, hide no folder that is unreadable."""
+    try:
+        with reading(folder):
+            return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or a folder is there; unlike `exists`, raise Unreadable when nobody can tell."""
+    with reading(path):
+        return path.exists()
 
 
 def sync_folder(path: Path) -> None:
@@ -35,6 +50,16 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, each durably; one that is there is fine."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    with suppress(FileExistsError):
+        os.mkdir(path)
+    sync_folder(path.parent)
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -103,7 +128,8 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
         CorruptRecord: Not JSON, not an object, or the checksum is off.
     """
     try:
-        content = json.loads(path.read_bytes())
+        with reading(path):
+            content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -113,6 +139,18 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
         msg = f"{path} does not carry the checksum of its content; `interlock reconcile` mends it"
         raise CorruptRecord(msg)
     return content
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say what cannot be read, and why; that something is not there is for the caller to judge."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}"
+        raise Unreadable(msg) from error
 
 
 @contextmanager
@@ -129,8 +167,12 @@ def writing(path: Path) -> Iterator[None]:
 
 __all__ = [
     "create",
+    "is_there",
+    "make_folder",
     "move",
+    "names_in",
     "read_sealed",
+    "reading",
     "remove",
     "replace",
     "sealed",

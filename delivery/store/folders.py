@@ -6,10 +6,9 @@ holds hard links to the versions that it may serve.
 """
 
 import os
-from pathlib import Path
 
 from delivery.records import TRITON, Current
-from delivery.store.files import remove, replace, sync_folder, writing
+from delivery.store.files import make_folder, remove, replace, sync_folder, writing
 from delivery.store.paths import MANIFEST, ONNX, SEPARATOR, ModelPaths
 
 CONFIG = "config.pbtxt"
@@ -50,8 +49,8 @@ class EngineFolder:
         if self.config == text:
             return False
         with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._paths.staging.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
+            make_folder(self._paths.staging)
             replace(self._folder / CONFIG, text.encode(), self._paths.staging)
         return True
 
@@ -73,7 +72,7 @@ class EngineFolder:
     def _link(self, version: int) -> None:
         target = self._folder / str(version)
         with writing(self._folder):
-            target.mkdir(parents=True, exist_ok=True)
+            make_folder(target)
             for name in (ONNX, MANIFEST):
                 (target / name).unlink(missing_ok=True)
                 os.link(self._paths.version(version) / name, target / name)
@@ -82,5 +81,4 @@ class EngineFolder:
 
 def engine_folders(paths: ModelPaths) -> list[EngineFolder]:
     """Return every folder of the model that has a configuration."""
-    names: list[Path] = [paths.versions, *paths.versions.parent.glob(f"{paths.model}{SEPARATOR}*")]
-    return [EngineFolder(paths, path.name) for path in names if (path / CONFIG).exists()]
+    return [EngineFolder(paths, path.name) for path in paths.engine_folders() if (path / CONFIG).exists()]

@@ -13,7 +13,7 @@ from uuid import uuid4
 from delivery.clock import utc_stamp
 from delivery.errors import Busy, CorruptRecord
 from delivery.records import Run, StopRequest, sealed
-from delivery.store.files import read_sealed, remove, replace, writing
+from delivery.store.files import make_folder, read_sealed, remove, replace, writing
 from delivery.store.paths import ModelPaths
 
 POLL_S = 0.05
@@ -36,9 +36,9 @@ def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = Fals
     """
     with writing(paths.root):
         for folder in paths.folders:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         file = paths.lock.open("a+")
-    with file:
+    try:
         try:
             _acquire(file, paths, time.monotonic() + wait_s, run if interrupt else None)
         finally:
@@ -46,6 +46,9 @@ def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = Fals
                 with writing(paths.releases):
                     remove(paths.stop)
         yield _sign(file, run)
+    finally:
+        with writing(paths.lock):
+            file.close()
 
 
 def stop_request(paths: ModelPaths, holder: str) -> StopRequest | None:

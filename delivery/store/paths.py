@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.names import model_name, version_number
+from delivery.store.files import names_in
 
 ONNX = "model.onnx"
 MANIFEST = "manifest.json"
@@ -81,8 +82,13 @@ class ModelPaths:
 
     def version_folders(self) -> list[Path]:
         """Every version's folder, also in the folders of further aliases."""
-        folders = [self.versions, *self.versions.parent.glob(f"{self.model}{SEPARATOR}*")]
-        return [path for folder in folders for path in folder.glob("[1-9]*") if path.name.isdigit()]
+        return [path / name for path in self.engine_folders() for name in names_in(path) if name.isdigit()]
+
+    def engine_folders(self) -> list[Path]:
+        """Every folder that an engine may read the model from: the plain one, and those of further aliases."""
+        root = self.versions.parent
+        others = [name for name in names_in(root) if name.startswith(f"{self.model}{SEPARATOR}")]
+        return [self.versions, *(root / name for name in others)]
 
     def version(self, version: int) -> Path:
         return self.versions / str(version_number(version))

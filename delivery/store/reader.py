@@ -11,7 +11,7 @@ from delivery.errors import CorruptRecord, NotFound
 from delivery.manifest import Manifest
 from delivery.names import MODEL
 from delivery.records import Current, Event, HistoryEntry, Journal, Record, RefusedDigest, Run
-from delivery.store.files import read_sealed, sha256_of
+from delivery.store.files import is_there, names_in, read_sealed, reading, sha256_of
 from delivery.store.lock import locked
 from delivery.store.paths import ModelPaths
 from delivery.store.writer import Writer
@@ -39,7 +39,7 @@ class Store:
     The model repository below *root*.
 
     Every reading method raises CorruptRecord for a record that does not parse or whose checksum is off, and
-    InvalidName for a name that is not safe in a path.
+    InvalidName for a name that is not safe in a path, and Unreadable when the disk does not let it read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -52,8 +52,8 @@ class Store:
 
     def models(self) -> list[str]:
         """Return the names of all models that a release was ever tried for."""
-        folders = (path.name for path in (self.root / "releases").glob("*") if path.is_dir())
-        return sorted(name for name in folders if MODEL.fullmatch(name))
+        releases = self.root / "releases"
+        return [name for name in names_in(releases) if MODEL.fullmatch(name) and (releases / name).is_dir()]
 
     def current(self, model: str) -> Current:
         """
@@ -86,24 +86,29 @@ class Store:
 
     def events(self, model: str) -> Iterator[Event]:
         """Yield what was not a decision and can be read, newest first."""
-        for path in sorted(self.paths(model).events.glob("*.json"), reverse=True):
+        events = self.paths(model).events
+        for name in reversed(names_in(events)):
             with suppress(CorruptRecord):
-                if event := read(path, Event):
+                if event := read(events / name, Event):
                     yield event
 
     def debris(self, model: str) -> list[Path]:
         """Return what a killed writer left: unfinished files, and a request to stop."""
         paths = self.paths(model)
-        return [*paths.staging.glob("*"), *paths.releases.glob(paths.stop.name)]
+        return [
+            *(paths.staging / name for name in names_in(paths.staging)),
+            *([paths.stop] if is_there(paths.stop) else []),
+        ]
 
     def epochs(self, model: str) -> list[int]:
         """Return the epochs that were claimed and not voided, oldest first."""
-        return sorted(int(path.stem) for path in self.paths(model).history.glob("*.json") if path.stem.isdigit())
+        stems = (name.removesuffix(".json") for name in names_in(self.paths(model).history))
+        return sorted(int(stem) for stem in stems if stem.isdigit())
 
     def next_epoch(self, model: str) -> int:
-        """Return an epoch that nobody ever claimed, also not in vain."""
-        claimed = [int(path.name.split(".")[0]) for path in self.paths(model).history.glob("*.json")]
-        return max(claimed, default=0) + 1
+        """Return an epoch that nobody ever claimed, also not in vain; a claim that got lost is not claimed again."""
+        claimed = (name.split(".")[0] for name in names_in(self.paths(model).history))
+        return max(self.current(model).epoch, *(int(epoch) for epoch in claimed if epoch.isdigit()), 0) + 1
 
     def refusal(self, model: str, sha256: str) -> RefusedDigest | None:
         """Return why the digest *sha256* is not released again, if so."""
@@ -119,7 +124,8 @@ class Store:
         """
         path = self.paths(model).manifest(version)
         try:
-            return Manifest.model_validate_json(path.read_bytes())
+            with reading(path):
+                return Manifest.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
             msg = f"{model} v{version} is not in the model repository {self.root}"
             raise NotFound(msg) from error
@@ -130,7 +136,7 @@ class Store:
     def digest(self, model: str, version: int) -> str | None:
         """Return the sha256 of the model.onnx of a version on disk, or None if it is not there."""
         path = self.paths(model).onnx(version)
-        return sha256_of(path) if path.exists() else None
+        return sha256_of(path) if is_there(path) else None
 
     def is_intact(self, model: str, version: int, sha256: str) -> bool:
         """Whether a version on disk, bytes and manifest, is the one with that digest."""

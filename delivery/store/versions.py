@@ -15,7 +15,7 @@ from delivery.clock import utc_stamp
 from delivery.errors import DigestMismatch
 from delivery.manifest import Manifest
 from delivery.records import Candidate
-from delivery.store.files import move, sha256_of, sync_file, sync_folder, write_new, writing
+from delivery.store.files import make_folder, move, sha256_of, sync_file, sync_folder, write_new, writing
 from delivery.store.folders import engine_folders
 from delivery.store.paths import MANIFEST, ONNX, ModelPaths
 
@@ -58,7 +58,7 @@ class VersionWriter:
         """
         target = self.paths.version(candidate.version)
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
-            target.mkdir(exist_ok=True)
+            make_folder(target)
             for name in (ONNX, MANIFEST):
                 move(staged / name, target / name)
         for folder in engine_folders(self.paths):
@@ -73,6 +73,7 @@ class VersionWriter:
         with writing(self.paths.failed):
             move(source, target)
             write_new(target / "reason.json", json.dumps({"version": version, "reason": reason}).encode())
+            sync_folder(target)
         return target
 
     def discard(self, folder: Path) -> None:

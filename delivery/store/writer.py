@@ -110,11 +110,12 @@ class Writer(VersionWriter):
 
     def record(self, kind: str, message: str, journal: Journal | None = None) -> None:
         """Add an event: something that was not a decision."""
-        release_id = journal.release_id if journal else None
-        flow_run_id = journal.run.flow_run_id if journal else None
         now = datetime.now(UTC)
         at_utc = utc_stamp(now)
-        event = Event(at_utc=at_utc, kind=kind, message=message, release_id=release_id, flow_run_id=flow_run_id)
+        event = Event(at_utc=at_utc, kind=kind, message=message)
+        if journal:
+            of = {"release_id": journal.release_id, "flow_run_id": journal.run.flow_run_id, "engines": journal.engines}
+            event = event.model_copy(update=of)
         self._replace(self.paths.events / f"{at_utc}-{now.microsecond:06d}-{uuid4().hex[:8]}.json", event)
 
     def record_once(self, kind: str, message: str) -> None:

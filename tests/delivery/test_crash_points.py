@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable
 
 import pytest
-from fakes import RUN, FakeRegistry, FakeReplica, World, run_release
+from fakes import FakeRegistry, FakeReplica, World, run_release
+from faults.invariants import pass_of_reconcile, violations
 
-from delivery.reconcile import Reconciler
 from delivery.store import Store, files
 
 CALLS = ("open", "write", "fsync", "close", "rename", "link", "unlink")
@@ -46,34 +46,8 @@ def world_with_v1(tmp_path) -> World:
     return world
 
 
-def pass_of_reconcile(world: World):
-    (report,) = Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile(["best_model"])
-    return report
-
-
-def tree(world: World) -> dict[str, int]:
-    """Every file but the lock, which names its last holder, with its time of change."""
-    files = (path for path in world.store.root.rglob("*") if path.is_file() and path.name != "lock")
-    return {str(path): path.stat().st_mtime_ns for path in files}
-
-
 def check_invariants(world: World) -> None:
-    """I2 pointer and digest, I3 convergence, I5 no open journal, I6 the record is whole, I8 no debris."""
-    current = world.store.current("best_model")
-    record = [world.store.entry("best_model", epoch) for epoch in world.store.epochs("best_model")]
-    assert record[-1].after == current
-    assert all(entry.outcome != "open" for entry in record)
-    for variant in current.variants.values():
-        assert world.store.digest("best_model", variant.active_version) == variant.sha256
-    assert world.serving() == [current.version_of("A")] * 2
-    assert world.registry.aliases == {("best_model", "A"): current.version_of("A")}
-    assert world.store.journal("best_model") is None
-    assert [replica.staged for replica in world.replicas] == [{}, {}]
-    assert not list(world.store.paths("best_model").staging.iterdir())
-    before = tree(world)
-    again = pass_of_reconcile(world)
-    assert (again.found, again.done) == ([], [])
-    assert tree(world) == before
+    assert list(violations(world)) == []
 
 
 def calls_of_a_release(tmp_path, monkeypatch) -> int:

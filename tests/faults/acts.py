@@ -1,0 +1,105 @@
+"""
+What a process does to a repository while faults hit it: the real store, the real clients, over the wire.
+
+    release     v2 over v1, or v1 over nothing
+    slow        a release whose smoke test says no: its answers come too late
+    broken      a release whose engine refuses to follow after the commit, so that it goes back
+    rollback    an operator's, to the version before
+    reconcile   one pass
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from fakes import RUN
+
+from adapters.mlflow_registry import MlflowRegistry
+from adapters.serving_api import ServingReplica, serving_engine
+from delivery.attempt import released, rolled_back
+from delivery.engine import Engine, Seen
+from delivery.errors import Broken
+from delivery.reconcile import Reconciler
+from delivery.records import Current, EngineRef
+from delivery.release import carry_out
+from delivery.store import Store
+
+MODEL = "best_model"
+ALIAS = "A"
+ENGINE = "dev"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where everything is: the repository's root, the URLs of the serving app and of the registry, the app's token."""
+
+    root: str
+    app: str
+    registry_url: str
+    token: str
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What makes the same place elsewhere."""
+        return {"root": self.root, "app": self.app, "registry_url": self.registry_url, "token": self.token}
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(Path(self.root))
+
+    @cached_property
+    def registry(self) -> MlflowRegistry:
+        return MlflowRegistry(self.registry_url)
+
+    def engine_for(self, ref: EngineRef | None = None) -> Engine:
+        return serving_engine(ENGINE, [self.app], self.token)
+
+
+class Stubborn(ServingReplica):
+    """Does not follow to v2, and says so."""
+
+    def follow(self, current: Current) -> Seen:
+        if current.version_of(ALIAS) == 2:
+            raise Broken(f"{self.address} does not want v2")
+        return super().follow(current)
+
+
+def release(place: Place, version: int = 2, engine: Engine | None = None) -> str:
+    candidate = place.registry.candidate(MODEL, ALIAS, version)
+    means = {"engine_for": place.engine_for, "registry": place.registry, "run": RUN}
+    with released(place.store, candidate, [engine or place.engine_for()], **means) as run:
+        carry_out(run)
+    return run.outcome
+
+
+def first(place: Place) -> str:
+    return release(place, version=1)
+
+
+def slow(place: Place) -> str:
+    return release(place, engine=serving_engine(ENGINE, [place.app], place.token, latency_budget_ms=0))
+
+
+def broken(place: Place) -> str:
+    engine = place.engine_for()
+    (replica,) = engine.replicas
+    stubborn = Stubborn(replica.client, replica.name, replica.latency_budget_ms)
+    return release(place, engine=replace(engine, replicas=[stubborn]))
+
+
+def rollback(place: Place) -> str:
+    means = {"engine_for": place.engine_for, "registry": place.registry, "run": RUN, "why": "an operator said so"}
+    with rolled_back(place.store, MODEL, ALIAS, None, **means) as run:
+        carry_out(run)
+    return run.outcome
+
+
+def reconcile(place: Place) -> str:
+    (report,) = Reconciler(place.store, place.engine_for, place.registry, RUN).reconcile([MODEL])
+    return report.told
+
+
+ACTS: dict[str, Callable[[Place], str]] = {
+    act.__name__: act for act in (release, first, slow, broken, rollback, reconcile)
+}

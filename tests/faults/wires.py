@@ -1,0 +1,119 @@
+"""
+One model on real sockets: MLflow, a serving app or two, users who ask all the time, a proxy before what is attacked.
+
+    release, rollback, reconcile -> proxy -> MLflow
+                                 -> proxy -> serving app 1      users -> serving app 1, 2
+                                          -> serving app 2
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from fakes import RUN
+from faults.fake_mlflow import FakeMlflow
+from faults.proxy import Proxy
+from faults.users import PATIENT_S, version_at
+from models import TOKEN, iris
+
+from adapters.mlflow_registry import MlflowRegistry
+from adapters.serving_api import serving_engine
+from delivery.attempt import released, rolled_back
+from delivery.engine import Engine
+from delivery.errors import Unreachable
+from delivery.records import Candidate, EngineRef
+from delivery.release import Release, carry_out
+from delivery.store import Store
+
+MODEL = "best_model"
+IMPATIENT_S = 0.25
+TRIES = 3
+C_OF = {1: 1.0, 2: 10.0}
+
+
+@dataclass
+class Wires:
+    """`impatient` while the fault lasts, so that a call that never ends costs little."""
+
+    store: Store
+    mlflow: FakeMlflow
+    registry_proxy: Proxy
+    serving_proxy: Proxy
+    apps: list[str]
+    timeout_s: float = PATIENT_S
+
+    @property
+    def registry(self) -> MlflowRegistry:
+        return MlflowRegistry(self.registry_proxy.url, timeout_s=self.timeout_s)
+
+    @property
+    def engine(self) -> Engine:
+        urls = [self.serving_proxy.url, *self.apps[1:]]
+        return serving_engine("dev", urls, TOKEN, timeout_s=self.timeout_s, latency_budget_ms=5000)
+
+    def engine_for(self, ref: EngineRef) -> Engine:
+        return self.engine
+
+    def live(self) -> int | None:
+        return self.store.current(MODEL).version_of("A")
+
+    def serving(self) -> list[int | None]:
+        return [version_at(url) for url in self.apps]
+
+    def release(self, version: int) -> None:
+        """As the flow does: a step that nobody answers is tried again."""
+        means = {"engine_for": self.engine_for, "registry": self.registry, "run": RUN}
+        with released(self.store, candidate_of(version), [self.engine], **means) as release:
+            as_tasks(release)
+
+    def release_killed_after_commit(self, version: int) -> None:
+        """It leaves an open journal, a staged candidate, replicas and an alias that are behind."""
+        with self.store.writer(MODEL, RUN) as writer:
+            release = Release(writer, candidate_of(version), [self.engine], self.registry, RUN, "")
+            for step in (release.snapshot, release.materialize, release.load, release.commit):
+                step()
+
+    def rollback(self) -> None:
+        """As `interlock rollback` does."""
+        means = {"engine_for": self.engine_for, "registry": self.registry, "run": RUN, "why": "test"}
+        with rolled_back(self.store, MODEL, "A", None, **means) as rollback:
+            carry_out(rollback)
+
+    def heal(self) -> None:
+        self.registry_proxy.heal()
+        self.serving_proxy.heal()
+        self.timeout_s = PATIENT_S
+
+
+def as_tasks(release: Release) -> None:
+    """The steps as `tasks.release` makes them, without the pauses between attempts."""
+    for step in (release.snapshot, release.materialize, release.load, release.ready, release.smoke, release.commit):
+        _tried(lambda _patient, step=step: step())
+    _tried(lambda patient: release.switch(patient=patient))
+    _tried(lambda patient: release.confirm(patient=patient))
+    release.point_alias()
+
+
+def _tried(step: Callable[[bool], object]) -> None:
+    for attempt in range(1, TRIES + 1):
+        try:
+            step(attempt < TRIES)
+        except Unreachable:
+            if attempt == TRIES:
+                raise
+        else:
+            return
+
+
+@cache
+def files_of(version: int) -> dict[str, bytes]:
+    trained = iris(C_OF[version])
+    return {
+        "onnx/model.onnx": trained.onnx,
+        "manifest.json": trained.manifest(f"run-{version}").model_dump_json().encode(),
+    }
+
+
+def candidate_of(version: int) -> Candidate:
+    sha256 = iris(C_OF[version]).sha256
+    return Candidate(model=MODEL, alias="A", version=version, run_id=f"run-{version}", sha256=sha256)

@@ -1,0 +1,74 @@
+"""One contract, held by the fake MLflow of the fault tests and by the real one: what the registry's client hears."""
+
+from uuid import uuid4
+
+import httpx
+import pytest
+from faults.fake_mlflow import fake_mlflow
+
+from adapters.mlflow_registry import MlflowRegistry, Registration
+from delivery.errors import NotFound, Refused
+
+SHA256 = "0" * 64
+
+
+@pytest.fixture(params=["fake", "real"])
+def mlflow(request):
+    """A server, and a training run on it with its files."""
+    if request.param == "fake":
+        with fake_mlflow() as fake:
+            yield fake.url
+    else:
+        yield request.getfixturevalue("stack").settings.mlflow
+
+
+@pytest.fixture
+def model():
+    return f"contract_{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def run_id(request, mlflow):
+    """The fake takes any name of a run; the real one makes one."""
+    if request.node.callspec.params["mlflow"] == "fake":
+        return "run-1"
+    made = httpx.post(f"{mlflow}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).raise_for_status()
+    return made.json()["run"]["info"]["run_id"]
+
+
+def registration(model: str, run_id: str) -> Registration:
+    return Registration(model, run_id, f"mlflow-artifacts:/1/{run_id}/artifacts/onnx", None, {"sha256": SHA256})
+
+
+def test_one_run_is_one_version_and_carries_its_digest(mlflow, model, run_id):
+    registry = MlflowRegistry(mlflow)
+
+    assert registry.register(registration(model, run_id)) == registry.register(registration(model, run_id)) == 1
+    assert registry.candidate(model, "A", 1).sha256 == SHA256
+    with pytest.raises(NotFound):
+        registry.candidate(model, "A", 2)
+
+
+def test_an_alias_is_set_over_and_removed_twice(mlflow, model, run_id):
+    registry = MlflowRegistry(mlflow)
+    assert registry.alias(model, "A") is None
+    registry.register(registration(model, run_id))
+    assert registry.alias(model, "A") is None
+
+    registry.set_alias(model, "A", 1)
+    registry.set_alias(model, "A", 1)
+    assert registry.alias(model, "A") == 1
+    with pytest.raises(Refused):
+        registry.set_alias(model, "A", 7)
+
+    registry.delete_alias(model, "A")
+    registry.delete_alias(model, "A")
+    assert registry.alias(model, "A") is None
+
+
+def test_an_artifact_that_is_not_there_is_not_found(mlflow, model, run_id, tmp_path):
+    registry = MlflowRegistry(mlflow)
+    registry.register(registration(model, run_id))
+
+    with pytest.raises(NotFound):
+        registry.fetch(registry.candidate(model, "A", 1), "manifest.json", tmp_path / "manifest.json")
