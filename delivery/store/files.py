@@ -158,7 +158,7 @@ def writing(path: Path) -> Iterator[None]:
     """Say which folder cannot be written, and why."""
     try:
         yield
-    except FileExistsError:
+    except (FileExistsError, BlockingIOError):
         raise
     except OSError as error:
         msg = f"the model repository {path} cannot be written: {error.strerror or error}"

@@ -76,7 +76,8 @@ def _acquire(file: IO[str], paths: ModelPaths, deadline: float, interrupter: Run
     asked = ""
     while True:
         try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with writing(paths.lock):
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
                 msg = f"{paths.model} is being changed by {holder(paths)}; nothing was changed here"

@@ -60,11 +60,11 @@ class Store:
         Return the decision; epoch 0 if there never was one.
 
         Raises:
-            CorruptRecord: It is unreadable, or it is lost though decisions were made.
+            CorruptRecord: It is unreadable, or it is lost though decisions were made or claimed.
         """
         paths = self.paths(model)
         current = read(paths.current, Current)
-        if current is None and self.epochs(model):
+        if current is None and self.epochs(model) and (current := read(paths.current, Current)) is None:
             msg = f"{paths.current} is lost; `interlock reconcile` rebuilds it"
             raise CorruptRecord(msg)
         return current or Current.nothing(model)

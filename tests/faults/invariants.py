@@ -112,9 +112,10 @@ def nothing_is_lost(at: Rest) -> Iterator[str]:
     for version, sha256 in lives:
         if not at.store.is_intact(at.model, version, sha256):
             yield f"I4: v{version} was live and is not on disk"
-    for folder in at.store.paths(at.model).failed.iterdir():
-        if not {path.name for path in folder.iterdir()} >= IN_A_VERSION:
-            yield f"I4: {folder.name} lost its files"
+    failed = at.store.paths(at.model).failed
+    for name in names_in(failed):
+        if not {*names_in(failed / name)} >= IN_A_VERSION:
+            yield f"I4: {name} lost its files"
 
 
 def nothing_is_open(at: Rest) -> Iterator[str]:
@@ -135,7 +136,7 @@ def no_debris(at: Rest) -> Iterator[str]:
     left += [name for name in names_in(paths.versions) if not (name.isdigit() or name == "config.pbtxt")]
     yield from (f"I8: {name} is debris" for name in left)
     for folder in paths.version_folders():
-        if more := {path.name for path in folder.iterdir()} - IN_A_VERSION:
+        if more := {*names_in(folder)} - IN_A_VERSION:
             yield f"I8: {folder} holds {sorted(more)}"
 
 

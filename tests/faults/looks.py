@@ -21,7 +21,7 @@ def look(scene: Scene, place: Place, fault: Fault | None, ended: dict[str, Any],
     yield from decision_is_wrong(place.store, from_nothing=scene.from_nothing)
     yield from _restarted(scene, place.store)
     with suppress(CorruptRecord):
-        yield from _honest(scene, ended["told"], place)
+        yield from _honest(scene, ended["told"], place, blind=bool(fault and fault.lasting))
 
 
 def _hit(fault: Fault | None, ended: dict[str, Any], trace: str) -> Iterator[str]:
@@ -45,14 +45,14 @@ def _restarted(scene: Scene, store: Store) -> Iterator[str]:
             yield f"I9: a restarted app serves v{version}, {current.describe(ALIAS)}"
 
 
-def _honest(scene: Scene, told: dict[str, str], place: Place) -> Iterator[str]:
-    """What the act says of itself is so: done is live, and a failure names what serves."""
+def _honest(scene: Scene, told: dict[str, str], place: Place, *, blind: bool) -> Iterator[str]:
+    """What the act says of itself is so: done is live, and a failure names what serves, if it could read that."""
     current = place.store.current(MODEL)
     if "done" in told and scene.aim:
         served = place.engine_for().observe(MODEL)[0].seen.serves[ALIAS]
         if {current.version_of(ALIAS), served.version} != {scene.aim}:
             yield f"I10: it says {told['done']}; {current.describe(ALIAS)}, the app serves v{served.version}"
     if "failed" in told:
-        names = current.describe(ALIAS) in told["failed"] or "the journal stays open" in told["failed"]
-        if not names or "DeliveryError" not in told["kind"]:
+        true = [current.describe(ALIAS), "the journal stays open", *(["what serves is not known"] if blind else [])]
+        if not any(what in told["failed"] for what in true) or "DeliveryError" not in told["kind"]:
             yield f"I10: it says {told}; {current.describe(ALIAS)}"
