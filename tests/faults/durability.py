@@ -4,7 +4,7 @@ Read from a trace whether what was written survives a loss of power, which a SIG
     before a file or a folder is renamed or linked    it, and everything written in it, is fsynced
     before anything goes on after that                the folders whose names changed are fsynced
 
-Goes on: another rename, link or mkdir, or a request to somebody else. Names in `.staging` may come back: they are swept.
+Goes on: another rename, link or mkdir, or a request. Names in `.staging` may come back: they are swept.
 """
 
 import re
