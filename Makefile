@@ -4,13 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 TRITON := .venv/triton
-FAST := not system and not slow
+CREDIT := .venv/credit
+FAST := not system and not slow and not faults
 
-# The blocks of a package in the lock, and the lock without them.
-only = awk '/^$(1)==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
-without = awk '/^$(1)==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
+# The blocks of packages (`a|b`) in the lock, and the lock without them.
+only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
+without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
+CATBOOST := catboost|graphviz|plotly
 
-.PHONY: demo demo-triton test test-faults test-network check up down status bench lock
+.PHONY: demo demo-triton test test-faults test-syscalls test-network test-states check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
@@ -27,31 +29,41 @@ down: $(READY)          ## stop them; what they stored stays
 status: $(READY)        ## what runs, what is live, what disagrees
 	@$(BIN)/interlock status
 
-test: $(TRITON)         ## everything that this machine can run
+test: $(TRITON) $(CREDIT)         ## everything that this machine can run
 	$(BIN)/pytest
 
-test-faults: $(TRITON)  ## the whole fault matrices; minutes
-	$(BIN)/pytest -m faults
+# The proofs, each whole; `make test` runs a third of their cases.
+proof = INTERLOCK_FAULTS=all $(BIN)/pytest $(addprefix tests/faults/,$(1))
 
-test-network: $(TRITON) ## a fault at every call to MLflow and to the serving app
-	$(BIN)/pytest tests/faults/test_network.py
+test-faults: $(TRITON)  ## every case of every proof below
+	$(call proof,)
 
-check: $(TRITON)        ## the gate before a commit
+test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EACCES; killed recoveries; full disks
+	$(call proof,test_syscalls.py test_double_faults.py test_durability.py test_full_disk.py)
+
+test-network: $(TRITON) ## every call to MLflow, the serving app and Triton: refused, 5xx, lost, slow, late, garbage
+	$(call proof,test_network.py)
+
+test-states: $(READY)   ## any sequence of operations and faults
+	$(call proof,test_states.py)
+
+check: $(TRITON) $(CREDIT)        ## the gate before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "$(FAST)" -q
 
-bench: $(TRITON)        ## the numbers, printed as a table
+bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
 	$(BIN)/python -m benchmarks.triton
 	$(BIN)/python -m benchmarks.rollback
 	$(BIN)/python -m benchmarks.reconcile
 	$(BIN)/python -m benchmarks.first_run
+	$(BIN)/python -m benchmarks.prediction_log
 
 lock: $(READY)          ## resolve the dependencies again
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --extra credit \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
 
 # uv comes from the lock as well; it installs the rest many times faster than pip.
@@ -63,7 +75,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(call only,uv) > .venv/uv.lock
 	@$(BIN)/pip install -q --require-hashes -r .venv/uv.lock
-	@$(call without,nvidia-pytriton) > .venv/all.lock
+	@$(call without,nvidia-pytriton|$(CATBOOST)) > .venv/all.lock
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode .venv/all.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
@@ -73,3 +85,9 @@ $(TRITON): $(READY)
 	@$(call only,nvidia-pytriton) > .venv/triton.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/triton.lock \
 		&& touch $@ || echo "no Triton here: its wheel needs Linux with glibc 2.35 or newer; everything else works"
+
+# The extra `credit`, which `make demo` does not need.
+$(CREDIT): $(READY)
+	@$(call only,$(CATBOOST)) > .venv/credit.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/credit.lock
+	@touch $@

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from adapters.http import HttpClient
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import NotReady, Refused
-from delivery.manifest import Manifest
+from delivery.manifest import Cells, Manifest
 from delivery.records import SERVING_API, Candidate, Current, EngineRef
 from delivery.smoke import prove
 
@@ -94,7 +94,7 @@ class ServingReplica:
             c.model: self._told(answer) for c in currents if (c.model, self.name) == (answer.model_name, answer.engine)
         }
 
-    def _infer(self, candidate: Candidate, rows: list[list[float]]) -> tuple[list[int], list[list[float]]]:
+    def _infer(self, candidate: Candidate, rows: Cells) -> tuple[list[int], list[list[float]]]:
         path = f"/variant/{candidate.alias}/predict"
         body = {"rows": rows, "probabilities": True}
         answer = self.client.ask("POST", path, _Pinned, json=body, headers=_pin(candidate))

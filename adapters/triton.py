@@ -21,7 +21,8 @@ from adapters.http import HttpClient
 from adapters.triton_config import as_json, as_text, model_config
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed, Unreachable
-from delivery.manifest import Golden, Manifest
+from delivery.inference import infer_json
+from delivery.manifest import Cells, Golden, Manifest
 from delivery.records import TRITON, Candidate, Current, EngineRef, Variant
 from delivery.smoke import compare, prove
 from delivery.store import Store
@@ -92,7 +93,7 @@ class TritonReplica:
         """Infer the golden rows by the candidate's name and version."""
         name = candidate_folder(candidate.model)
 
-        def infer(rows: list[list[float]]) -> tuple[list[float], list[list[float]]]:
+        def infer(rows: Cells) -> tuple[list[float], list[list[float]]]:
             return self._infer(name, candidate.version, manifest, rows)[1:]
 
         return prove(manifest.golden, infer, self.latency_budget_ms)
@@ -209,12 +210,11 @@ class TritonReplica:
             raise NotReady(msg)
 
     def _infer(
-        self, name: str, version: int | None, manifest: Manifest, rows: list[list[float]]
+        self, name: str, version: int | None, manifest: Manifest, rows: Cells
     ) -> tuple[int, list[float], list[list[float]]]:
-        shape, flat = [len(rows), len(manifest.columns)], [cell for row in rows for cell in row]
-        body = {"inputs": [{"name": manifest.input_name, "shape": shape, "datatype": "FP32", "data": flat}]}
+        body = infer_json(manifest.input_name, rows)
         path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
-        answer = self.http.ask("POST", f"{path}/infer", _Inferred, json=body)
+        answer = self.http.ask("POST", f"{path}/infer", _Inferred, content=body)
         outputs = {output.name: output.data for output in answer.outputs}
         try:
             label, probabilities = (outputs[wanted] for wanted in manifest.outputs)

@@ -5,9 +5,11 @@ import os
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.chat_webhook import ChatWebhook
+from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.named import NamedBlock
+from blocks.prediction_log import PredictionLog
 from blocks.serving_api import ServingApi
 from blocks.settings import Settings
 from blocks.triton_server import TritonServer
@@ -28,6 +30,8 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
             key=settings.triton_key(),
             repository=settings.repository_root,
         ),
+        FeatureStore(url=settings.feature_store),
+        PredictionLog(url=settings.prediction_log),
     ]
 
 

@@ -66,6 +66,12 @@ class Settings(BaseSettings):
     chat_url: SecretStr | None = Field(
         default=None, description='webhook that takes {"text": ...}; none: messages are logged'
     )
+    serving_log_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the prediction log; <home>/prediction-log/predictions.db"
+    )
+    feature_store_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the tables to train on; <home>/features.db"
+    )
 
     @property
     def home(self) -> Path:
@@ -117,6 +123,21 @@ class Settings(BaseSettings):
     def triton(self) -> tuple[tuple[str, str], ...]:
         """HTTP base URL and gRPC address of each Triton."""
         return ((self.local_url("triton"), f"{self.host}:{self.port('triton_grpc')}"),)
+
+    @property
+    def prediction_log_folder(self) -> Path:
+        """The folder of the local serving app's prediction log."""
+        return self.home / "prediction-log"
+
+    @property
+    def prediction_log(self) -> SecretStr:
+        """The SQLAlchemy URL of the prediction log."""
+        return self.serving_log_url or SecretStr(f"sqlite:///{self.prediction_log_folder}/predictions.db")
+
+    @property
+    def feature_store(self) -> SecretStr:
+        """The SQLAlchemy URL of the tables to train on."""
+        return self.feature_store_url or SecretStr(f"sqlite:///{self.home}/features.db")
 
     def serving_token(self) -> SecretStr:
         """Return the x-token, the first line of its file; made at first use, readable by its owner only."""

@@ -11,6 +11,7 @@ Every error of a delivery, and what to do about it.
     |  |- ContractChanged     it takes or gives something else than what is live
     |  |- DigestRefused       these bytes failed before and nobody forced them
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
+    |  |- InvalidRows         rows that a model does not take
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
     |  |- OutOfTime           the release held the lock for as long as it may
@@ -60,6 +61,10 @@ class ContractChanged(Refused):
 
 class DigestRefused(Refused):
     """These bytes failed before and nobody forced them."""
+
+
+class InvalidRows(Refused):
+    """Rows that a model does not take; the message names row and column, never the value."""
 
 
 class InvalidTraining(Refused):

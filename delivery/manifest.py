@@ -13,6 +13,8 @@ MAX_BATCH = 64
 
 Rows = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Cells = list[list[FiniteFloat | None]]
+"""Rows as JSON has them; None stands for a cell that is missing."""
 
 
 class Golden(BaseModel):
@@ -20,16 +22,21 @@ class Golden(BaseModel):
     Input rows with the answers that onnxruntime gave for exactly these bytes in the training process.
 
     Args:
-        rows: shape (n, features), float32.
+        rows: shape (n, features), float32; None where a cell is missing.
         labels: shape (n,), int64.
         probabilities: shape (n, classes), float32, each row sums to one.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    rows: list[list[FiniteFloat]] = Field(min_length=1)
+    rows: Cells = Field(min_length=1)
     labels: list[int]
     probabilities: list[list[FiniteFloat]]
+
+    @property
+    def tensor(self) -> Rows:
+        """The rows as the model takes them, shape (n, features); NaN where a cell is missing."""
+        return np.asarray(self.rows, dtype=np.float32)
 
     @model_validator(mode="after")
     def _one_answer_per_row(self) -> Self:
@@ -40,12 +47,25 @@ class Golden(BaseModel):
 
 
 class Column(BaseModel):
-    """One feature of the input, in the order of the tensor's columns."""
+    """
+    One feature of the input, in the order of the tensor's columns.
+
+    Args:
+        nullable: A missing cell is taken, as NaN; the model imputes it.
+        categories: The values of a category, each by the code that the tensor holds: its place in this list.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     dtype: str = "float32"
+    nullable: bool = False
+    categories: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return what clients may send."""
+        kind = f"one of {'|'.join(self.categories)}" if self.categories else self.dtype
+        return f"{self.name} {kind}{' or null' if self.nullable else ''}"
 
 
 class Manifest(BaseModel):
@@ -70,13 +90,13 @@ class Manifest(BaseModel):
     @property
     def contract(self) -> str:
         """What clients rely on: input, columns in their order, outputs, classes."""
-        columns = ", ".join(f"{column.name} {column.dtype}" for column in self.columns)
+        columns = ", ".join(map(str, self.columns))
         return f"{self.input_name}({columns}) -> {', '.join(self.outputs)} of {', '.join(self.class_names)}"
 
     @model_validator(mode="after")
     def _golden_rows_fit(self) -> Self:
-        wrong = [row for row in self.golden.rows if len(row) != len(self.columns)]
-        wrong += [row for row in self.golden.probabilities if len(row) != len(self.class_names)]
+        wrong = {len(row) for row in self.golden.rows} - {len(self.columns)}
+        wrong |= {len(row) for row in self.golden.probabilities} - {len(self.class_names)}
         if wrong:
             msg = f"golden rows do not fit {len(self.columns)} columns and {len(self.class_names)} classes"
             raise ValueError(msg)

@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from delivery.errors import SmokeFailed
-from delivery.manifest import Golden
+from delivery.manifest import Cells, Golden
 
 TOLERANCE = 1e-4
 SUM_TOLERANCE = 1e-3
 LATENCY_PROBES = 5
 
 
-Infer = Callable[[list[list[float]]], tuple[npt.ArrayLike, npt.ArrayLike]]
+Infer = Callable[[Cells], tuple[npt.ArrayLike, npt.ArrayLike]]
 """Asks for rows, shape (n, features); gives labels, shape (n,), and probabilities, shape (n, classes)."""
 
 

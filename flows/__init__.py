@@ -5,5 +5,6 @@ Stories that an operator starts; the only place with @flow.
     deploy_to_triton         a registered version -> release to Triton, and to the serving app in front of it
     manual_rollback          an operator's switch: back to an older version
     reconcile                everything equal to the decisions, where it can be seen
+    retention                delete what the prediction log has held for long enough
     recover_run              the hook of every flow: calls `delivery.recovery.recover`, has no logic of its own
 """

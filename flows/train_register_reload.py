@@ -1,9 +1,9 @@
 r"""
 Train a model and make it live on the serving app, or leave everything as it was.
 
-    champion -> train -> log -> gate -> register -> RELEASE
-                                 \            \ release=False: ends as Registered
-                                  \ no: ends as Rejected
+    champion -> (table) -> train -> log -> gate -> register -> RELEASE
+                                            \            \ release=False: ends as Registered
+                                             \ no: ends as Rejected
     RELEASE  snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
                  \______________________ any failure: recover ______________________/
 """
@@ -16,11 +16,13 @@ from prefect.states import Completed
 
 from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
+from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from delivery.attempt import released
 from flows.recover_run import recover_run
+from tasks import feature_store as feature_steps
 from tasks import inputs, tracking, training
 from tasks import registry as registry_steps
 from tasks import release as steps
@@ -44,6 +46,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
     repository: str = "dev",
     serving: str = "dev",
     chat: str = "dev",
+    feature_store: str = "dev",
 ) -> State[Any]:
     """
     Train *learner* with *params* and release the result under *alias*, if the gate lets it pass.
@@ -62,6 +65,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         repository: Name of the block ModelRepository.
         serving: Name of the block ServingApi.
         chat: Name of the block ChatWebhook.
+        feature_store: Name of the block FeatureStore, for a learner that reads a table.
 
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
@@ -69,10 +73,12 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
     plan = inputs.plan(learner, params or {}, metric, threshold, model, alias)
     mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
     engine, people = ServingApi.named(serving).connect(), ChatWebhook.named(chat)
+    features = FeatureStore.named(feature_store) if plan.table else None
 
     with announced(people, store, model, alias) as news:
         champion = registry_steps.champion(mlflow, model, alias, compare=beat_champion)
-        trained = training.train(plan)
+        data = feature_steps.read(features, plan.table) if features and plan.table else None
+        trained = training.train(plan, data)
         run = tracking.log_run(mlflow, trained)
         news.run_id = run.run_id
         verdict = training.judge(plan, trained, metric, threshold, champion)

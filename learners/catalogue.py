@@ -11,7 +11,7 @@ import learners
 from delivery.errors import InvalidTraining, NotFound
 from learners.learner import Learner
 
-PARTS = {"catalogue", "conversion", "learner", "training"}
+PARTS = {"catalogue", "catboost_onnx", "conversion", "learner", "table", "training"}
 """Files of this package that are no learners."""
 
 

@@ -79,7 +79,7 @@ def check_parity(fitted: BaseEstimator, onnx: OnnxClassifier, rows: Rows, bounds
     difference = np.abs(fitted.predict_proba(rows) - probabilities).max(axis=1)
     difference[~np.isfinite(difference)] = np.inf
     parity = Parity(
-        same_labels=float(np.mean(labels == fitted.predict(rows))),
+        same_labels=float(np.mean(labels == np.ravel(fitted.predict(rows)))),  # CatBoost gives a column
         close_probabilities=float(np.mean(difference <= bounds.tolerance)),
         worst_row=int(difference.argmax()),
         worst_difference=float(difference.max()),

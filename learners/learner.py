@@ -1,6 +1,7 @@
 """The protocol by which a user adds a model in one file: data, parameters, pipeline; metrics have a default."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
-from delivery.manifest import Labels, Rows
+from delivery.manifest import Column, Labels, Rows
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,22 @@ class Dataset:
     Labelled rows.
 
     Args:
-        rows: shape (n, features), float32.
+        rows: shape (n, features), float32; NaN where a cell of a nullable column is missing.
         labels: shape (n,), int64, indices into *class_names*.
-        columns: Names of the features, in the order of the tensor's columns.
+        columns: Names of the features, in the order of the tensor's columns; or what each takes, where it is
+            nullable or a category.
         class_names: Names of the classes, by label.
     """
 
     rows: Rows
     labels: Labels
-    columns: list[str]
+    columns: Sequence[str | Column]
     class_names: list[str]
+
+    @property
+    def features(self) -> list[Column]:
+        """What each column of the tensor takes."""
+        return [column if isinstance(column, Column) else Column(name=column) for column in self.columns]
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Learner(ABC):
     parity: ClassVar[ParityBounds] = ParityBounds()
     skops_trusted_types: ClassVar[list[str]] = []
     """What MLflow's scikit-learn flavour refuses to store unless it is named, e.g. `sklearn.tree._tree.Tree`."""
+    remark: ClassVar[str] = ""
+    """Said with the gate's verdict: what somebody who reads about this training should know."""
     test_share: ClassVar[float] = 0.25
     seed: ClassVar[int] = 0
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from delivery.clock import utc_stamp
 from delivery.errors import InvalidTraining
-from delivery.manifest import Column, Golden, Manifest, Rows
+from delivery.manifest import Golden, Manifest, Rows
 from learners.conversion import INPUT, OUTPUTS, OnnxClassifier, check_parity, convert
 from learners.learner import Dataset, Learner
 
@@ -48,7 +48,7 @@ class Trained:
             sha256=self.sha256,
             size=len(self.onnx),
             input_name=INPUT,
-            columns=[Column(name=name) for name in self.held_out.columns],
+            columns=self.held_out.features,
             outputs=OUTPUTS,
             class_names=self.held_out.class_names,
             params=self.params,
@@ -57,15 +57,15 @@ class Trained:
         )
 
 
-def train(name: str, learner: Learner, params: BaseModel) -> Trained:
+def train(name: str, learner: Learner, params: BaseModel, data: Dataset | None = None) -> Trained:
     """
-    Train *learner* with *params*, an instance of its `Params`.
+    Train *learner* with *params*, an instance of its `Params`, on *data* or on what it brings itself.
 
     Raises:
         InvalidTraining: The data cannot be trained on; the message names the column.
         ParityFailed: The ONNX says something else than scikit-learn.
     """
-    data = learner.data()
+    data = learner.data() if data is None else data
     check_data(data)
     seen, held_out = _split(data, learner)
     fitted = learner.pipeline(params)
@@ -98,20 +98,30 @@ def check_data(data: Dataset) -> None:
     Refuse rows that cannot be trained on.
 
     Raises:
-        InvalidTraining: Not float32 of the columns' number, not finite, or a class has fewer than two rows.
+        InvalidTraining: Not float32 of the columns' number, not finite where it must be, all of a column is missing,
+            or a class has fewer than two rows.
     """
     if data.rows.dtype != np.float32 or data.rows.ndim != 2 or data.rows.shape[1] != len(data.columns):  # noqa: PLR2004
         msg = f"rows are {data.rows.dtype} {data.rows.shape}, expected float32 (n, {len(data.columns)})"
         raise InvalidTraining(msg)
-    bad = ~np.isfinite(data.rows)
-    if bad.any():
-        counts = {data.columns[i]: int(n) for i, n in enumerate(bad.sum(axis=0)) if n}
-        msg = f"cells that are missing or not finite: {counts}"
-        raise InvalidTraining(msg)
+    _check_cells(data)
     rows_of = np.bincount(data.labels, minlength=len(data.class_names))
     short = [data.class_names[i] for i, n in enumerate(rows_of[: len(data.class_names)]) if n < 2]  # noqa: PLR2004
     if short or len(rows_of) > len(data.class_names):
         msg = f"every class needs two rows at least, and a name: {short or 'a label has no name'}"
+        raise InvalidTraining(msg)
+
+
+def _check_cells(data: Dataset) -> None:
+    missing = np.isnan(data.rows)
+    bad = ~np.isfinite(data.rows) & ~(missing & np.array([column.nullable for column in data.features]))
+    if bad.any():
+        counts = {data.features[i].name: int(n) for i, n in enumerate(bad.sum(axis=0)) if n}
+        msg = f"cells that are missing or not finite: {counts}"
+        raise InvalidTraining(msg)
+    empty = [data.features[i].name for i in np.flatnonzero(missing.all(axis=0))]
+    if empty:
+        msg = f"columns without a single value: {', '.join(empty)}"
         raise InvalidTraining(msg)
 
 
@@ -129,4 +139,6 @@ def _golden(classifier: OnnxClassifier, rows: Rows) -> Golden:
     """Return rows spread over the held-out ones, with the answers of the ONNX."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(GOLDEN_ROWS, len(rows)), dtype=int)]
     labels, probabilities = classifier.predict(chosen)
-    return Golden(rows=chosen.tolist(), labels=labels.tolist(), probabilities=probabilities.tolist())
+    cells = chosen.astype(object)
+    cells[np.isnan(chosen)] = None
+    return Golden(rows=cells.tolist(), labels=labels.tolist(), probabilities=probabilities.tolist())

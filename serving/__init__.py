@@ -1,13 +1,15 @@
 """
 The prediction API. Follows the decision; runs without Prefect and without MLflow.
 
-    model       one version that answers: its manifest, its golden self-test
-    in_process  computed here, by onnxruntime
-    in_triton   computed by Triton, pinned to the version
-    variants    what is live, warm and staged for each alias; swapped as one immutable value
-    follower    reads current.json every 200 ms and on reload
-    body        what clients may send
-    problem     what they get when they send something else
-    routes      predict, info, control
-    app         puts these together
+    model           one version that answers: its manifest, its golden self-test
+    in_process      computed here, by onnxruntime
+    in_triton       computed by Triton, pinned to the version
+    variants        what is live, warm and staged for each alias; swapped as one immutable value
+    follower        reads current.json every 200 ms and on reload
+    body            what clients may send
+    prediction      what they get
+    problem         what they get when they send something else
+    prediction_log  every answer, in a table of a database
+    routes          predict, info, control
+    app             puts these together
 """

@@ -4,7 +4,6 @@ import logging
 import sys
 
 import uvicorn
-from pydantic import ValidationError
 
 from serving.app import create_app
 from serving.settings import Settings
@@ -13,12 +12,14 @@ from serving.settings import Settings
 def main() -> None:
     """Run the app until it is stopped; requests that are under way are answered first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every plugin
     try:
         settings = Settings()
-    except (ValidationError, OSError) as error:
+        app = create_app(settings)
+    except (ValueError, OSError) as error:
         sys.exit(f"serving does not start: {error}")
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         limit_concurrency=settings.limit_concurrency,

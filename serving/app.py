@@ -14,6 +14,12 @@ from serving.follower import Follower
 from serving.in_process import OnnxSource
 from serving.metrics import CountRequests, Metrics
 from serving.model import Source
+from serving.prediction_log.database import Database
+from serving.prediction_log.log import PredictionLog
+from serving.prediction_log.metrics import LogCollector
+from serving.prediction_log.rows import Privacy
+from serving.prediction_log.settings import LogSettings
+from serving.prediction_log.spool import Spool
 from serving.routes import control, info, predict
 from serving.settings import Settings
 from serving.variants import Variants
@@ -28,12 +34,16 @@ async def _following(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(app.state.follower.follow_now)
     except DeliveryError as error:
         log.error("starting with what can be served: %s", error)
+    if app.state.log:
+        app.state.log.start()
     watching = asyncio.create_task(app.state.follower.run())
     yield
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
     await app.state.variants.source.close()
+    if app.state.log:
+        await asyncio.to_thread(app.state.log.stop)
 
 
 def _source(settings: Settings, store: Store) -> Source:
@@ -42,6 +52,12 @@ def _source(settings: Settings, store: Store) -> Source:
 
         return TritonSource(store, settings.model, TritonClient(settings.triton_url), settings.triton_name)
     return OnnxSource(store, settings.model)
+
+
+def _prediction_log(settings: LogSettings) -> PredictionLog:
+    privacy = Privacy(settings.exclude, settings.hash, settings.key)
+    database = Database(settings.database_url, settings.timeout_s)
+    return PredictionLog(database, Spool(settings.folder / "spool"), privacy, settings.queue_rows)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -55,6 +71,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.variants = variants
     app.state.follower = Follower(variants)
     app.state.metrics = metrics
+    app.state.log = _prediction_log(settings.log) if settings.log.enabled else None
+    if app.state.log:
+        metrics.also(LogCollector(app.state.log))
     app.add_middleware(CountRequests, metrics=metrics)
     problem.install(app)
     for routes in (info, predict, control):

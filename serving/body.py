@@ -1,30 +1,43 @@
 """
-What clients may send: `[[5.1, 3.5, 1.4, 0.2]]`, or `{"rows": [[...]] or [{column: value}], "ids": [...]}`.
+What clients may send.
+
+    one record, or a list    {"customer_id": "C-1", "features": {column: value, ..}}
+    a matrix                 [[5.1, 3.5, 1.4, 0.2], ..]
+    both, with options       {"rows": [[..], ..] or [{column: value}, ..], "ids": [..], "probabilities": true}
 
 Not JSON is 400; JSON that the model cannot take is 422 and names row and column, never the value; too large is 413.
 """
 
 import json
-import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 from fastapi import Request
 
+from delivery.encoding import encode_rows
+from delivery.errors import InvalidRows
 from delivery.manifest import Manifest, Rows
 from serving.problem import Problem
 
 KEYS = {"rows", "ids", "probabilities"}
+RECORD = {"customer_id", "features"}
+LONGEST_ID = 128
+LARGEST_ID = 2**63
 
 
 @dataclass(frozen=True)
 class Question:
-    """Rows to predict as JSON gave them, before the model that answers is known."""
+    """
+    Rows to predict as JSON gave them, before the model that answers is known.
+
+    Args:
+        shape: How the answer looks: columns of a matrix, one record, or a list of them.
+    """
 
     rows: list[Any]
     ids: list[str | int] | None = None
     probabilities: bool = False
+    shape: Literal["columns", "record", "records"] = "columns"
 
 
 async def read_json(request: Request, max_bytes: int) -> object:
@@ -52,10 +65,16 @@ def question(content: object, max_rows: int) -> Question:
     Raises:
         Problem: 422 for another shape, 413 over *max_rows*.
     """
-    if isinstance(content, list):
-        content = {"rows": content}
+    if _is_record(content):
+        return _records([content], "record")
+    if isinstance(content, list) and content and _is_record(content[0]):
+        return _records(_some_rows(content, max_rows), "records")
+    return _matrix({"rows": content} if isinstance(content, list) else content, max_rows)
+
+
+def _matrix(content: object, max_rows: int) -> Question:
     if not isinstance(content, dict) or not set(content) <= KEYS:
-        raise _invalid("the body must be a list of rows, or an object with rows, ids and probabilities")
+        raise _invalid("the body must be records, a list of rows, or an object with rows, ids and probabilities")
     rows = _some_rows(content.get("rows"), max_rows)
     ids, probabilities = content.get("ids"), content.get("probabilities", False)
     if not _fit(ids, rows):
@@ -63,6 +82,25 @@ def question(content: object, max_rows: int) -> Question:
     if not isinstance(probabilities, bool):
         raise _invalid("probabilities must be true or false")
     return Question(rows, ids, probabilities)
+
+
+def _is_record(content: object) -> bool:
+    return isinstance(content, dict) and not RECORD.isdisjoint(content)
+
+
+def _records(records: list[Any], shape: Literal["record", "records"]) -> Question:
+    ids: dict[str | int, int] = {}
+    for number, record in enumerate(records):
+        if not isinstance(record, dict) or record.keys() != RECORD:
+            raise _invalid(f"row {number}: a record has exactly customer_id and features")
+        if not _is_id(record["customer_id"]):
+            raise _invalid(f"row {number}, customer_id: not a whole number, or 1 to {LONGEST_ID} printable characters")
+        if not isinstance(record["features"], dict):
+            raise _invalid(f"row {number}, features: not an object of columns")
+        first = ids.setdefault(record["customer_id"], number)
+        if first != number:
+            raise _invalid(f"row {number}, customer_id: the same as that of row {first}")
+    return Question([record["features"] for record in records], list(ids), shape=shape)
 
 
 def _some_rows(rows: object, max_rows: int) -> list[Any]:
@@ -80,33 +118,10 @@ def matrix(question: Question, manifest: Manifest) -> Rows:
     Raises:
         Problem: 422; the message names the row and the column.
     """
-    names = [column.name for column in manifest.columns]
-    cells = [_cells(row, number, names) for number, row in enumerate(question.rows)]
-    with np.errstate(over="ignore"):
-        array = np.asarray(cells, dtype=np.float64).astype(np.float32)
-    if not np.isfinite(array).all():
-        row, column = np.argwhere(~np.isfinite(array))[0]
-        raise _invalid(f"row {row}, column {names[column]}: not a finite float32")
-    return array
-
-
-def _cells(row: object, number: int, names: list[str]) -> list[float]:
-    if isinstance(row, dict):
-        if row.keys() != set(names):
-            raise _invalid(f"row {number}: its columns must be exactly {', '.join(names)}")
-        row = [row[name] for name in names]
-    if not isinstance(row, list) or len(row) != len(names):
-        raise _invalid(f"row {number}: expected {len(names)} numbers ({', '.join(names)})")
-    return [_number(cell, number, name) for cell, name in zip(row, names, strict=True)]
-
-
-def _number(cell: object, row: int, name: str) -> float:
-    if type(cell) not in (int, float):
-        raise _invalid(f"row {row}, column {name}: not a number")
     try:
-        return float(cell)  # type: ignore[arg-type]
-    except OverflowError:
-        return math.inf
+        return encode_rows(question.rows, manifest.columns)
+    except InvalidRows as error:
+        raise _invalid(str(error)) from error
 
 
 def _fit(ids: object, rows: list[Any]) -> bool:
@@ -115,8 +130,8 @@ def _fit(ids: object, rows: list[Any]) -> bool:
 
 def _is_id(value: object) -> bool:
     if isinstance(value, str):
-        return value.isprintable()  # a lone surrogate is not, and could not be sent back
-    return type(value) is int
+        return 0 < len(value) <= LONGEST_ID and value.isprintable()  # a lone surrogate is not
+    return type(value) is int and abs(value) < LARGEST_ID
 
 
 def _invalid(message: str) -> Problem:

@@ -42,7 +42,7 @@ class OnnxModel(Model):
         timer = Timer(timeout_s, lambda: setattr(options, "terminate", True))
         timer.start()
         try:
-            answers = self.compute(np.asarray(self.manifest.golden.rows, dtype=np.float32), options)
+            answers = self.compute(self.manifest.golden.tensor, options)
         except Exception as error:
             msg = f"v{self.version} cannot infer its golden rows within {timeout_s:g} s: {error}"
             raise SmokeFailed(msg) from error

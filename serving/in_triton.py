@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 
 from delivery.clock import utc_stamp
 from delivery.errors import SmokeFailed, Unreachable
+from delivery.inference import infer_json
 from delivery.manifest import MAX_BATCH, Manifest, Rows
 from delivery.records import Current, Variant
 from delivery.smoke import compare
@@ -87,15 +88,13 @@ class TritonModel(Model):
     def self_test(self, timeout_s: float) -> None:
         """Let Triton answer the golden rows by this version."""
         golden = self.manifest.golden
-        flat = [cell for row in golden.rows for cell in row]
-        shape = [len(golden.rows), len(self.manifest.columns)]
-        tensor = {"name": self.manifest.input_name, "shape": shape, "datatype": "FP32", "data": flat}
+        body = infer_json(self.manifest.input_name, golden.rows)
         url = f"{self.client.url}/v2/models/{self.folder}/versions/{self.version}"
         try:
             if not httpx.get(f"{url}/ready", timeout=timeout_s).is_success:
                 msg = f"Triton does not have {self.folder} v{self.version} ready"
                 raise Unreachable(msg)
-            answer = httpx.post(f"{url}/infer", json={"inputs": [tensor]}, timeout=timeout_s)
+            answer = httpx.post(f"{url}/infer", content=body, timeout=timeout_s)
         except httpx.HTTPError as error:
             msg = f"Triton at {self.client.url} does not answer: {type(error).__name__}"
             raise Unreachable(msg) from error

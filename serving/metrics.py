@@ -1,6 +1,7 @@
 """Counters and latencies for Prometheus, one registry per app."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.variants import Variants
@@ -27,6 +28,10 @@ class Metrics:
         self._version = Gauge("interlock_live_version", "Version that is live", ["alias"], registry=self._registry)
         self._epoch = Gauge("interlock_epoch", "Epoch of the decision that is followed", registry=self._registry)
         self._failures = Gauge("interlock_follow_failures", "Aliases that cannot follow", registry=self._registry)
+
+    def also(self, collector: Collector) -> None:
+        """Show what *collector* counts, too."""
+        self._registry.register(collector)
 
     def predicted(self, alias: str, version: int, rows: int, seconds: float) -> None:
         """Count one answered prediction."""

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from delivery.names import Alias, ModelName
+from serving.prediction_log.settings import LogSettings
 
 SHORTEST_TOKEN = 32
 MOST_TOKENS = 2
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=256, ge=1, description="most rows of one request; 413 above")
     predict_timeout_s: float = Field(default=5.0, gt=0, description="longest a prediction may compute")
     self_test_timeout_s: float = Field(default=10.0, gt=0, description="longest the golden rows may compute")
+    log: LogSettings = Field(default_factory=LogSettings, description="the prediction log")
     limit_concurrency: int = Field(default=512, ge=1, description="connections at once; 503 above")
 
     @model_validator(mode="after")

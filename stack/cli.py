@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from blocks.settings import Settings
+from delivery.database import shown
 from delivery.errors import DeliveryError
 from stack.errors import StackError
 from stack.operate import history, prune, reconcile, rollback, status
@@ -82,6 +83,21 @@ def demo_triton() -> None:
 
     check(Settings())
     _play(DemoTriton)
+
+
+@app.command()
+def seed_credit(
+    rows: Annotated[int, typer.Option(min=10, max=10_000_000, help="Number of customers.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same table.")] = 0,
+    drift: Annotated[float, typer.Option(min=0, max=1, help="How far the world has moved.")] = 0.0,
+) -> None:
+    """Make a synthetic table of customers in the feature store, in place of the one there: what credit_score learns."""
+    from adapters.feature_store import FeatureStore
+    from stack.credit_table import TABLE, credit_table
+
+    url = Settings().feature_store.get_secret_value()
+    FeatureStore(url).replace(TABLE, credit_table(rows, seed, drift))
+    typer.echo(f"{rows} rows in the table {TABLE} of {shown(url)} (seed {seed}, drift {drift:g})")
 
 
 def _play(demo: type[Demo | DemoTriton]) -> None:

@@ -101,6 +101,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
                 "INTERLOCK_SERVING_TRITON_NAME": settings.environment,
                 "INTERLOCK_SERVING_MODEL": settings.serving_model,
                 "INTERLOCK_SERVING_ALIAS": settings.serving_alias,
+                "INTERLOCK_SERVING_LOG_FOLDER": str(settings.prediction_log_folder),
             },
         )
     if not why_not(settings):

@@ -1,13 +1,15 @@
 """
 Steps of the flows, each a retried Prefect task; one file per outside system.
 
-    step        how every task here retries: only Unreachable, never cached
-    inputs      what a flow refuses before its first side effect
-    training    learners
-    tracking    MLflow's training runs
-    registry    MLflow's registry
-    release     the model repository and its engines
-    reconcile   one pass over the models
-    news        people: chat messages
-    pages       people: artifacts in the Prefect UI
+    step            how every task here retries: only Unreachable, never cached
+    inputs          what a flow refuses before its first side effect
+    feature_store   tables to train on
+    training        learners
+    tracking        MLflow's training runs
+    registry        MLflow's registry
+    release         the model repository and its engines
+    reconcile       one pass over the models
+    prediction_log  the table of answers
+    news            people: chat messages
+    pages           people: artifacts in the Prefect UI
 """

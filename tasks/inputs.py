@@ -10,6 +10,7 @@ from delivery.gate import check_threshold
 from delivery.names import alias_name, model_name
 from learners.catalogue import find, parameters
 from learners.learner import Learner
+from learners.table import TableLearner
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Plan:
     name: str
     learner: Learner
     params: BaseModel
+
+    @property
+    def table(self) -> TableLearner | None:
+        """The learner, if its rows come from a feature store."""
+        return self.learner if isinstance(self.learner, TableLearner) else None
 
 
 def plan(learner: str, params: Mapping[str, Any], metric: str, threshold: float, model: str, alias: str) -> Plan:

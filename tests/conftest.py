@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeRegistry, FakeReplica, World, run_release
 from ports import free_ports
+from postgres import Postgres, postgres
 
 from delivery.release import Release
 from delivery.store import Store
@@ -42,3 +43,18 @@ def home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="interlock-"))
     yield home
     shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def pg() -> Iterator[Postgres]:
+    """A PostgreSQL for all tests; each takes a database of its own."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The SQLAlchemy URL of an empty database, of the kind that the test is parametrized with (indirectly)."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/test.db"
+    return str(request.getfixturevalue("pg").database())

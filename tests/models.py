@@ -18,6 +18,7 @@ from delivery.store import Store
 from learners.iris import Iris
 from learners.training import Trained, train
 from serving.app import create_app
+from serving.prediction_log.settings import LogSettings
 from serving.settings import Settings
 
 TOKEN = "t" * 32
@@ -54,7 +55,8 @@ def put(store: Store, version: int, trained: Trained, alias: str = "A") -> Candi
 
 
 def settings_of(store: Store, **change: object) -> Settings:
-    return Settings(name="dev", repository=store.root, tokens=TOKEN, **change)  # type: ignore[arg-type]
+    ours = {"name": "dev", "tokens": TOKEN, "log": LogSettings(enabled=False)}
+    return Settings(repository=store.root, **ours | change)  # type: ignore[arg-type]
 
 
 @contextmanager

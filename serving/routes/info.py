@@ -62,15 +62,17 @@ async def all_variants(request: Request) -> dict[str, Any]:
 
 @router.get("/metadata", summary="How the live version was trained")
 async def metadata(request: Request) -> dict[str, Any]:
-    """Say with which parameters and metrics the live version of the default alias was trained, and what it takes."""
-    model = chosen(request.app.state.variants, request.app.state.settings.alias, None)
-    manifest = model.manifest
+    """Say what is live for the default alias, since when, with which parameters and metrics, and what it takes."""
+    variants, alias = request.app.state.variants, request.app.state.settings.alias
+    model = chosen(variants, alias, None)
+    manifest, live = model.manifest, variants[alias].live
     return {
         "model_name": model.name,
         "model_version": model.version,
         "params": manifest.params,
         "metrics": manifest.metrics,
         "creation_time": manifest.trained_at_utc,
+        "live_since_utc": live.since_utc if live and live.model is model else None,
         "columns": [column.model_dump() for column in manifest.columns],
         "class_names": manifest.class_names,
     }

@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -17,12 +16,20 @@ from delivery.names import version_number
 from serving.auth import predict_may_need_token
 from serving.body import Question, matrix, question, read_json
 from serving.model import Answers, Model, ModelFailed, TooSlow, VersionGone
+from serving.prediction import Prediction
 from serving.problem import Problem
 from serving.settings import Settings
 from serving.variants import Slots, Variants
 
 router = APIRouter(tags=["predict"], dependencies=[Depends(predict_may_need_token)])
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+RECORD: dict[str, Any] = {
+    "type": "object",
+    "required": ["customer_id", "features"],
+    "additionalProperties": False,
+    "properties": {"customer_id": {"type": ["string", "integer"]}, "features": {"type": "object"}},
+    "example": {"customer_id": "C-1", "features": {"sepal_length": 5.1}},
+}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -30,6 +37,8 @@ BODY: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "anyOf": [
+                        RECORD,
+                        {"type": "array", "minItems": 1, "items": RECORD},
                         {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
                         {
                             "type": "object",
@@ -50,52 +59,21 @@ BODY: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One answered request: what a client gets, and what a log of predictions needs."""
-
-    request_id: str
-    alias: str
-    model: Model
-    question: Question
-    rows: Rows
-    answers: Answers
-    elapsed_ms: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what the client gets."""
-        content: dict[str, Any] = {
-            "prediction": self.answers.labels.tolist(),
-            "confidence": self.answers.confidence().tolist(),
-            "model": self.model.name,
-            "alias": self.alias,
-            "version": self.model.version,
-            "request_id": self.request_id,
-        }
-        if self.question.ids is not None:
-            content["ids"] = self.question.ids
-        if self.question.probabilities:
-            content["probabilities"] = self.answers.probabilities.tolist()
-        return content
-
-
 @router.post("/predict", openapi_extra=BODY, summary="Predict by the version that is live for the default alias")
-async def predict(
-    request: Request, response: Response, x_version: Annotated[str | None, Header()] = None
-) -> dict[str, Any]:
-    """Rows in, labels and confidences out; the answer names the version that computed it."""
+async def predict(request: Request, response: Response, x_version: Annotated[str | None, Header()] = None) -> Any:
+    """Rows in, classes and confidences out; the answer names the version that computed it."""
     return await _predict(request, response, request.app.state.settings.alias, x_version)
 
 
 @router.post("/variant/{alias}/predict", openapi_extra=BODY, summary="Predict by the version that is live for an alias")
 async def predict_variant(
     request: Request, response: Response, alias: str, x_version: Annotated[str | None, Header()] = None
-) -> dict[str, Any]:
-    """Rows in, labels and confidences out; the answer names the version that computed it."""
+) -> Any:
+    """Rows in, classes and confidences out; the answer names the version that computed it."""
     return await _predict(request, response, alias, x_version)
 
 
-async def _predict(request: Request, response: Response, alias: str, x_version: str | None) -> dict[str, Any]:
+async def _predict(request: Request, response: Response, alias: str, x_version: str | None) -> Any:
     started = time.perf_counter()
     settings: Settings = request.app.state.settings
     asked = question(await read_json(request, settings.max_body_bytes), settings.max_rows)
@@ -103,8 +81,16 @@ async def _predict(request: Request, response: Response, alias: str, x_version: 
     elapsed_ms = (time.perf_counter() - started) * 1000
     prediction = Prediction(_request_id(request), alias, model, asked, rows, answers, elapsed_ms)
     request.app.state.metrics.predicted(alias, model.version, len(rows), elapsed_ms / 1000)
+    _log(request, prediction)
     response.headers["x-request-id"] = prediction.request_id
     return prediction.as_json()
+
+
+def _log(request: Request, prediction: Prediction) -> None:
+    """Log what a client was answered; a version that is not live answers only who proves it."""
+    live = request.app.state.variants[prediction.alias].live
+    if request.app.state.log and live and live.model is prediction.model:
+        request.app.state.log.put(prediction)
 
 
 def chosen(variants: Variants, alias: str, x_version: str | None) -> Model:

@@ -8,11 +8,15 @@ from prefect.filesystems import LocalFileSystem
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 
 from adapters.chat import Silence, Webhook
+from adapters.feature_store import FeatureStore as Tables
 from adapters.mlflow_registry import MlflowRegistry as Registry
+from adapters.prediction_log import PredictionLog as Log
 from blocks.__main__ import blocks_of
 from blocks.chat_webhook import ChatWebhook
+from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
+from blocks.prediction_log import PredictionLog
 from blocks.serving_api import ServingApi
 from blocks.settings import Settings
 from blocks.triton_server import TritonServer
@@ -23,7 +27,9 @@ from delivery.store import Store
 class TestStandard(BlockStandardTestSuite):
     """What Prefect asks of every block."""
 
-    @pytest.fixture(params=[MlflowRegistry, ModelRepository, ServingApi, TritonServer, ChatWebhook])
+    @pytest.fixture(
+        params=[MlflowRegistry, ModelRepository, ServingApi, TritonServer, ChatWebhook, FeatureStore, PredictionLog]
+    )
     def block(self, request) -> type[Block]:
         return request.param
 
@@ -41,12 +47,18 @@ def settings(tmp_path, monkeypatch):
 def test_each_block_connects_to_its_adapter(settings):
     kinds = [type(block.connect()) for block in blocks_of(settings())]
 
-    assert kinds == [Registry, Store, Engine, Silence, Engine]
+    assert kinds == [Registry, Store, Engine, Silence, Engine, Tables, Log]
     assert isinstance(blocks_of(settings(chat_url="http://chat/secret"))[3].connect(), Webhook)
 
 
 def test_no_secret_is_shown_by_a_block_or_its_adapter(settings):
-    made = settings(chat_url="http://chat/secret-path", mlflow_username="u", mlflow_password="secret-word")
+    made = settings(
+        chat_url="http://chat/secret-path",
+        mlflow_username="u",
+        mlflow_password="secret-word",
+        feature_store_url="postgresql+psycopg://u:secret-word@h/d",
+        serving_log_url="postgresql+psycopg://u:secret-word@h/d",
+    )
     token = made.serving_token().get_secret_value()
 
     shown = "".join(f"{block!r}{block.model_dump()}{block.connect()!r}" for block in blocks_of(made))
@@ -77,14 +89,14 @@ def test_two_environments_share_nothing(monkeypatch, tmp_path):
 
 def test_every_setting_is_documented():
     """docs/settings.md names each environment variable of the stack and of the serving app."""
+    from serving.prediction_log.settings import LogSettings
     from serving.settings import Settings as Serving
 
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
-    missing = [
-        f"INTERLOCK_{name.upper()}" for name in Settings.model_fields if f"`INTERLOCK_{name.upper()}`" not in page
-    ]
-    missing += [n for n in (f"INTERLOCK_SERVING_{m.upper()}" for m in Serving.model_fields) if f"`{n}`" not in page]
-    assert missing == []
+    settings = [f"INTERLOCK_{name.upper()}" for name in Settings.model_fields]
+    settings += [f"INTERLOCK_SERVING_{name.upper()}" for name in Serving.model_fields.keys() - {"log"}]
+    settings += [f"INTERLOCK_SERVING_LOG_{name.upper()}" for name in LogSettings.model_fields]
+    assert [name for name in settings if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_without_a_valid_token_it_is_401(client, method, path, token):
 def test_both_tokens_are_valid_while_they_rotate(store, tmp_path):
     file = tmp_path / "tokens"
     file.write_text("a" * 32 + "\n" + "b" * 32 + "\n")
-    with TestClient(create_app(Settings(repository=store.root, token_file=file))) as client:
+    with TestClient(create_app(settings_of(store, tokens=(), token_file=file))) as client:
         for token in ("a" * 32, "b" * 32):
             assert client.post("/reload", headers={"x-token": token}).status_code == 200
         file.write_text("b" * 32)

@@ -3,6 +3,7 @@
 import httpx
 import numpy as np
 import pytest
+from credit import FEATURES, credit
 from fakes import RUN, FakeRegistry
 from models import ROW, TOKEN, iris, put, served, wrong
 from tritons import KINDS, running
@@ -10,6 +11,7 @@ from tritons import KINDS, running
 from adapters.serving_api import serving_engine
 from adapters.triton import triton_engine
 from delivery.attempt import released
+from delivery.encoding import encode_rows
 from delivery.errors import Broken
 from delivery.store import Store
 from learners.conversion import OnnxClassifier
@@ -77,6 +79,18 @@ def test_the_same_answers_as_in_process(app, release):
     assert answer["version"] == 1
     assert answer["confidence"][99] == pytest.approx(confidence(1.0), abs=1e-5)
     assert httpx.post(f"{app}/predict", json=[[1, 2, 3]]).status_code == 422
+
+
+def test_a_typed_record_with_a_missing_cell_has_the_same_answer(app, release, store):
+    """The credit model imputes inside Triton; its golden rows, some with missing cells, proved it there."""
+    release(1, credit())
+    record = {"customer_id": "C-1", "features": FEATURES | {"annual_income": None, "occupation": None}}
+
+    answer = httpx.post(f"{app}/predict", json=record).json()
+
+    tensor = encode_rows([record["features"]], store.manifest("best_model", 1).columns)
+    expected = OnnxClassifier(credit().onnx).predict(tensor)[1].max()
+    assert answer["confidence"] == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_releases_and_a_rollback_under_load_fail_no_request(app, release, store):

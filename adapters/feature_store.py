@@ -1,0 +1,72 @@
+"""Tables in a database, by SQLAlchemy URL: SQLite, PostgreSQL, MariaDB."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Column, CursorResult, Float, MetaData, String, Table, text
+
+from adapters.database import connected
+from delivery import encoding
+
+LONGEST_TEXT = 128
+
+
+class FeatureStore:
+    """
+    The database at *url*.
+
+    Args:
+        url: SQLAlchemy's, such as `postgresql+psycopg://user:password@host/database`; its password is never shown.
+        timeout_s: Seconds that connecting, and a statement, may take.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 30.0) -> None:
+        """Nothing is opened before the first question."""
+        self._url = url
+        self._timeout_s = timeout_s
+
+    def read(self, query: str) -> encoding.Table:
+        """
+        Return the rows of *query*, column by column.
+
+        Raises:
+            NotFound: There is no such table, column or database.
+            Refused: The URL or the query is none, or the database says no.
+            Unreachable: The database does not answer.
+        """
+        with connected(self._url, self._timeout_s) as connection:
+            return _columns(connection.execute(text(query)))
+
+    def replace(self, name: str, table: encoding.Table) -> None:
+        """
+        Make *table* the table *name*, in place of one of that name.
+
+        Raises:
+            Refused: The URL is none, or the database says no.
+            Unreachable: The database does not answer.
+        """
+        columns = [Column(key, String(LONGEST_TEXT) if _is_text(cells) else Float) for key, cells in table.items()]
+        made = Table(name, MetaData(), *columns)
+        cells = zip(*(_plain(column) for column in table.values()), strict=True)
+        rows = [dict(zip(table, row, strict=True)) for row in cells]
+        with connected(self._url, self._timeout_s, may_make=True) as connection:
+            made.drop(connection, checkfirst=True)
+            made.create(connection)
+            if rows:
+                connection.execute(made.insert(), rows)
+
+
+def _columns(result: CursorResult[Any]) -> encoding.Table:
+    names, rows = list(result.keys()), result.all()
+    return {name: np.fromiter((row[i] for row in rows), dtype=object, count=len(rows)) for i, name in enumerate(names)}
+
+
+def _is_text(cells: npt.NDArray[Any]) -> bool:
+    return cells.dtype.kind in "OU"
+
+
+def _plain(cells: npt.NDArray[Any]) -> list[Any]:
+    if _is_text(cells):
+        return list(cells.tolist())
+    return [None if missing else cell for cell, missing in zip(cells.tolist(), np.isnan(cells), strict=True)]

@@ -1,0 +1,36 @@
+"""Block: where the tables are that models are trained on."""
+
+from typing import ClassVar
+
+from pydantic import Field, HttpUrl, SecretStr
+
+from adapters import feature_store
+from blocks.named import NamedBlock
+
+
+class FeatureStore(NamedBlock):
+    """
+    A database with tables to train on: SQLite, PostgreSQL or MariaDB.
+
+    Example:
+        ```python
+        from blocks.feature_store import FeatureStore
+
+        store = FeatureStore.load("BLOCK_NAME").connect()
+        table = store.read("SELECT * FROM credit_features")
+        ```
+    """
+
+    _block_type_name: ClassVar[str | None] = "Feature Store"
+    _block_type_slug: ClassVar[str | None] = "feature-store"
+    _documentation_url = HttpUrl("https://docs.sqlalchemy.org/en/21/core/engines.html#database-urls")
+
+    url: SecretStr = Field(description="SQLAlchemy URL: sqlite:///, postgresql+psycopg:// or mysql+pymysql://.")
+    query: str | None = Field(
+        default=None, description="SQL that reads the rows, in an order that is always the same; none: the learner's."
+    )
+    timeout_s: float = Field(default=30.0, gt=0, description="Seconds that connecting, and a statement, may take.")
+
+    def connect(self) -> feature_store.FeatureStore:
+        """Return the database. Nothing is opened before the first question."""
+        return feature_store.FeatureStore(self.url.get_secret_value(), self.timeout_s)

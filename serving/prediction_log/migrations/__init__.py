@@ -1,0 +1,1 @@
+"""Changes of the prediction log's table, in order; run by Alembic."""

@@ -1,0 +1,142 @@
+"""Rows as clients and tables have them -> the tensor that a model takes."""
+
+import time
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.encoding import encode_rows, encode_table
+from delivery.errors import InvalidRows
+from delivery.manifest import Column, Golden, Manifest
+
+COLUMNS = [
+    Column(name="age"),
+    Column(name="job", nullable=True, categories=("baker", "cook")),
+    Column(name="income", nullable=True),
+    Column(name="paid", categories=("no", "yes")),
+]
+GOOD = {"age": 30, "job": "cook", "income": 1000.5, "paid": "no"}
+
+
+def table(*records):
+    return {name: np.array([record[name] for record in records], dtype=object) for name in GOOD}
+
+
+def test_a_category_becomes_its_code_and_a_missing_cell_nan():
+    record = {"paid": "yes", "job": None, "income": None, "age": 30}
+
+    tensor = encode_rows([GOOD, record], COLUMNS)
+
+    assert tensor.dtype == np.float32
+    np.testing.assert_array_equal(tensor, [[30, 1, 1000.5, 0], [30, np.nan, np.nan, 1]])
+
+
+def test_a_list_is_the_tensor_as_it_is():
+    np.testing.assert_array_equal(encode_rows([[30, 1, None, 0]], COLUMNS), [[30, 1, np.nan, 0]])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"age": None}, "column age: null, and the column is not nullable"),
+        ({"age": "30"}, "column age: not a number"),
+        ({"age": True}, "column age: not a number"),
+        ({"age": float("nan")}, "column age: not a finite"),
+        ({"income": float("inf")}, "column income: not a finite"),
+        ({"income": 1e39}, "column income: not a finite"),
+        ({"income": 10**400}, "column income: not a finite"),
+        ({"job": "4111-1111"}, "column job: not one of baker, cook"),
+        ({"job": 1}, "column job: not one of"),
+        ({"job": ["cook"]}, "column job: not one of"),
+        ({"paid": None}, "column paid: null"),
+        ({"ssn": "4111-1111"}, "unknown column ssn"),
+    ],
+)
+def test_everything_else_is_refused_naming_the_column_and_never_the_value(change, says):
+    with pytest.raises(InvalidRows, match=f"row 1.*{says}") as refused:
+        encode_rows([GOOD, GOOD | change], COLUMNS)
+    assert "4111" not in str(refused.value)
+
+
+@pytest.mark.parametrize("cells", [[30, 2, 1, 0], [30, 0.5, 1, 0], [30, -1, 1, 0], [30, "cook", 1, 0], [30, 1, 1]])
+def test_a_list_with_what_is_no_code_is_refused(cells):
+    with pytest.raises(InvalidRows):
+        encode_rows([cells], COLUMNS)
+
+
+def test_ten_thousand_unknown_keys_make_a_short_message_in_no_time():
+    record = GOOD | {f"\u202ekey-{n}" + "x" * 1000: n for n in range(10_000)}
+
+    started = time.perf_counter()
+    with pytest.raises(InvalidRows, match="and 9995 more") as refused:
+        encode_rows([record], COLUMNS)
+
+    assert time.perf_counter() - started < 0.5
+    assert len(str(refused.value)) < 500
+    assert str(refused.value).isascii()
+
+
+cells = {
+    "age": st.integers(0, 120),
+    "job": st.sampled_from([None, "baker", "cook"]),
+    "income": st.none() | st.floats(-1e30, 1e30),
+    "paid": st.sampled_from(["no", "yes"]),
+}
+
+
+@given(st.lists(st.fixed_dictionaries(cells), min_size=1))
+def test_a_table_and_its_records_are_the_same_tensor(records):
+    np.testing.assert_array_equal(encode_table(table(*records), COLUMNS), encode_rows(records, COLUMNS))
+
+
+def test_a_table_takes_what_databases_give():
+    made = table(GOOD | {"age": Decimal("30.5")}, GOOD) | {"income": np.array([np.nan, 2.0]), "more": np.array([1, 2])}
+
+    np.testing.assert_array_equal(encode_table(made, COLUMNS), [[30.5, 1, np.nan, 0], [30, 1, 2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"age": None}, "column age: null"),
+        ({"age": "30"}, "column age: not a number"),
+        ({"income": 1e39}, "column income: not a finite"),
+        ({"job": "4111-1111"}, "column job: not one of"),
+        ({"paid": None}, "column paid: null"),
+    ],
+)
+def test_a_cell_that_a_table_must_not_hold_is_refused(change, says):
+    with pytest.raises(InvalidRows, match=f"row 1.*{says}"):
+        encode_table(table(GOOD, GOOD | change), COLUMNS)
+
+
+def test_a_cell_of_a_category_that_is_a_list_is_refused():
+    cells = np.empty(1, dtype=object)
+    cells[0] = ["cook"]
+
+    with pytest.raises(InvalidRows, match="column job: not one of"):
+        encode_table(table(GOOD) | {"job": cells}, COLUMNS)
+
+
+def test_a_table_without_a_column_is_refused_by_name():
+    renamed = {name.replace("income", "salary"): cells for name, cells in table(GOOD).items()}
+
+    with pytest.raises(InvalidRows, match="no column income; it has age, job, salary, paid"):
+        encode_table(renamed, COLUMNS)
+
+
+def test_a_manifest_of_before_has_plain_columns():
+    old = Column.model_validate({"name": "x", "dtype": "float32"})
+
+    assert (old.nullable, old.categories, str(old)) == (False, (), "x float32")
+    assert str(COLUMNS[1]) == "job one of baker|cook or null"
+
+
+def test_a_golden_row_keeps_its_missing_cells():
+    golden = Golden(rows=[[1.0, None]], labels=[0], probabilities=[[0.5, 0.5]])
+
+    np.testing.assert_array_equal(Golden.model_validate_json(golden.model_dump_json()).tensor, [[1, np.nan]])
+    assert Manifest.model_fields["golden"].annotation is Golden
