@@ -12,7 +12,7 @@ only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements
 without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
 CATBOOST := catboost|graphviz|plotly
 
-.PHONY: demo demo-triton test test-faults test-syscalls test-network test-states check up down status bench lock
+.PHONY: demo demo-triton test test-faults test-syscalls test-network test-states test-races test-mutants check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
@@ -46,6 +46,12 @@ test-network: $(TRITON) ## every call to MLflow, the serving app and Triton: ref
 
 test-states: $(READY)   ## any sequence of operations and faults
 	$(call proof,test_states.py)
+
+test-races: $(READY)    ## releases and rollbacks at the same instant
+	$(call proof,test_races.py)
+
+test-mutants: $(TRITON) ## seeded bugs, each caught by a test that is named
+	$(call proof,test_mutants.py)
 
 check: $(TRITON) $(CREDIT)        ## the gate before a commit
 	$(BIN)/ruff format --check .
