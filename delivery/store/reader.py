@@ -53,7 +53,8 @@ class Store:
     def models(self) -> list[str]:
         """Return the names of all models that a release was ever tried for."""
         releases = self.root / "releases"
-        return [name for name in names_in(releases) if MODEL.fullmatch(name) and (releases / name).is_dir()]
+        with reading(releases):
+            return [name for name in names_in(releases) if MODEL.fullmatch(name) and (releases / name).is_dir()]
 
     def current(self, model: str) -> Current:
         """

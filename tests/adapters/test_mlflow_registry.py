@@ -104,6 +104,14 @@ def test_a_page_that_comes_with_200_is_no_alias_set_or_removed(mlflow, method):
         client.set_alias("best_model", "A", 1) if method == "POST" else client.delete_alias("best_model", "A")
 
 
+def test_an_alias_is_moved_by_one_call_so_that_it_is_never_gone(mlflow):
+    mlflow.answers[f"POST {API}/registered-models/alias"] = lambda _: (200, {})
+
+    registry(mlflow).set_alias("best_model", "A", 2)
+
+    assert [call for call, _ in mlflow.asked] == [f"POST {API}/registered-models/alias"]
+
+
 def test_a_registry_that_never_answers_is_unreachable_in_time(mlflow):
     import time
 

@@ -4,6 +4,7 @@ import shutil
 
 import httpx
 import pytest
+from fake_triton import FakeTriton
 from fakes import RUN
 from models import iris, put, wrong
 from ports import free_ports
@@ -107,6 +108,24 @@ def test_going_back_serves_the_version_before_alone(triton, replica, store):
 
     assert unversioned(triton) == 1
     assert not is_ready(triton, 2)
+
+
+def test_what_serves_is_never_unloaded(home, store, monkeypatch):
+    unloaded, unload = [], FakeTriton.RepositoryModelUnload
+
+    def noted(fake, request, context):
+        unloaded.append(request.model_name)
+        return unload(fake, request, context)
+
+    monkeypatch.setattr(FakeTriton, "RepositoryModelUnload", noted)
+    with running("fake", home) as triton:
+        (replica,) = triton_engine("dev", [(triton.http, triton.grpc)], triton.key, store).replicas
+        for version, previous in ((1, None), (2, 1), (1, 2), (3, 1)):
+            replica.load(candidate(store, version))
+            replica.follow(decide(store, {"A": (version, previous)}))
+            replica.drop(MODEL, "A")
+
+    assert set(unloaded) == {candidate_folder(MODEL)}
 
 
 def test_a_lower_version_can_be_released_over_a_higher_one(triton, replica, store):

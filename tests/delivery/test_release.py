@@ -14,6 +14,7 @@ from delivery.errors import (
     SmokeFailed,
     Unreachable,
 )
+from delivery.release import carry_out
 
 
 def test_the_first_release_goes_live_everywhere(world, release):
@@ -128,6 +129,7 @@ def test_a_replica_that_does_not_follow_after_the_commit_goes_back(world, releas
     assert world.serving() == [1, 1]
     assert world.store.refusal("best_model", candidate_of(2).sha256)
     assert world.registry.aliases == {("best_model", "A"): 1}
+    assert world.store.journal("best_model") is None
     assert world.store.paths("best_model").version(2).exists()  # it was live for a moment: the machine never moves it
 
 
@@ -190,6 +192,32 @@ def test_a_live_version_that_fails_in_a_new_release_is_neither_refused_nor_moved
 
     assert world.store.refusal("best_model", candidate_of(1).sha256) is None
     assert world.store.paths("best_model").version(1).exists()
+
+
+def test_a_version_that_was_live_and_fails_when_it_is_released_again_is_refused_and_not_moved(world, release):
+    release(1)
+    release(2)
+    world.replicas[0].answers_wrongly()
+
+    with pytest.raises(SmokeFailed):
+        release(1)
+
+    assert world.store.refusal("best_model", candidate_of(1).sha256)
+    assert world.store.paths("best_model").version(1).exists()
+
+
+def test_the_way_back_after_the_commit_does_not_wait_for_the_registry(world, release):
+    release(1)
+    means = {"engine_for": world.engine_for, "registry": world.registry, "run": RUN}
+    with (
+        pytest.raises(Broken, match=r"v1 serves .*alias A pending"),
+        released(world.store, candidate_of(2), [world.engine], **means) as made,
+    ):
+        carry_out(made)
+        world.registry.down = True
+        raise Broken("the check that fails")
+
+    assert world.serving() == [1, 1]
 
 
 def test_an_alias_that_cannot_be_set_is_left_pending(world, release):

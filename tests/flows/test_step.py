@@ -31,6 +31,11 @@ def test_every_step_has_a_deadline_and_no_cache(task):
     assert task.persist_result is False
 
 
+@pytest.mark.parametrize("task", STEPS, ids=lambda task: task.name)
+def test_a_step_is_retried_only_when_nobody_answered(task):
+    assert task.retry_condition_fn is only_unreachable
+
+
 def test_the_release_has_its_steps_by_name():
     names = {task.name for task in STEPS}
     assert names >= {"snapshot", "materialize", "load", "ready", "smoke", "commit", "switch", "confirm", "point_alias"}

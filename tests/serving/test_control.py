@@ -1,10 +1,13 @@
 """Stage, drop, reload: what the deployer asks for, and who may."""
 
+import asyncio
+
 import pytest
 from models import AUTH, ROW, decide, iris, onnx_path, put, settings_of, wrong
 from starlette.testclient import TestClient
 
 from serving.app import create_app
+from serving.in_process import OnnxModel
 from serving.settings import Settings
 
 CONTROL = [
@@ -70,6 +73,23 @@ def test_reload_follows_the_decision_and_keeps_the_version_before_warm(client, s
     monkeypatch.setattr("serving.in_process.OnnxSource._open", lambda *_: pytest.fail("going back must not load"))
     decide(store, "A", 1)
     assert client.post("/reload", headers=AUTH).json()["versions"] == {"A": 1}
+
+
+def test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between(client, store, monkeypatch):
+    computed, follow = OnnxModel.answer, client.app.state.follower.follow_now
+
+    async def then_swap(model, rows, timeout_s):
+        answers = await computed(model, rows, timeout_s)
+        decide(store, "A", 2)
+        await asyncio.to_thread(follow)
+        return answers
+
+    before = client.post("/predict", json=[ROW]).json()
+    monkeypatch.setattr(OnnxModel, "answer", then_swap)
+    during = client.post("/predict", json=[ROW]).json()
+
+    assert (during["version"], during["confidence"]) == (before["version"], before["confidence"])
+    assert client.get("/model-info").json()["version"] == 2
 
 
 def test_the_app_follows_by_itself(client, store):

@@ -1,0 +1,183 @@
+"""
+Seeded bugs, most of them of the naive design, each with the test that catches it.
+
+A mutant is a piece of code, what stands there instead, and a test that must fail then.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`instead` replaces `code`, which occurs once in `file`; `test` fails then."""
+
+    name: str
+    file: str
+    code: str
+    instead: str
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        "a quarantined version lies where Triton reads it as a version",
+        "delivery/store/versions.py",
+        'self.paths.failed / f"{version}-{utc_stamp()}-{uuid4().hex[:8]}"',
+        'self.paths.versions / f"{version}.failed_{utc_stamp()}"',
+        "tests/delivery/test_store.py::test_quarantine_moves_and_keeps_the_reason",
+    ),
+    Mutant(
+        "a candidate is loaded under the live name, so that it answers before anybody proved it",
+        "adapters/triton.py",
+        "self._load(client, candidate_folder(candidate.model), config=config, files=files)",
+        "self._load(client, candidate.model, config=config, files=files)",
+        "tests/adapters/test_triton_contract.py::test_a_candidate_is_proved_under_another_name_and_exposed_to_nobody[fake]",
+    ),
+    Mutant(
+        "what serves is unloaded before the next version is loaded",
+        "adapters/triton.py",
+        "            self._control(lambda client: self._load(client, folder.name))",
+        "            self._control(lambda client: client.unload_model(folder.name, headers=self._headers()))\n"
+        "            self._control(lambda client: self._load(client, folder.name))",
+        "tests/adapters/test_triton_contract.py::test_what_serves_is_never_unloaded",
+    ),
+    Mutant(
+        "a failure after the commit is not wired to the way back",
+        "delivery/attempt.py",
+        "    except BaseException as cause:\n        recovery = recover(",
+        "    except BaseException as cause:\n        recovery = release.current == release.before and recover(",
+        "tests/delivery/test_release.py::test_a_replica_that_does_not_follow_after_the_commit_goes_back",
+    ),
+    Mutant(
+        "records are written in place",
+        "delivery/store/files.py",
+        "        os.rename(temporary, path)\n",
+        "        write_new(path, content) if not path.exists() else path.write_bytes(content)\n",
+        "tests/faults/test_durability.py",
+    ),
+    Mutant(
+        "nothing is fsynced",
+        "delivery/store/files.py",
+        "            rest = rest[os.write(handle, rest) :]\n        os.fsync(handle)\n",
+        "            rest = rest[os.write(handle, rest) :]\n",
+        "tests/faults/test_durability.py",
+    ),
+    Mutant(
+        "the way back raises when the alias already names the version",
+        "delivery/alias.py",
+        "        registry.set_alias(writer.model, alias, version)\n",
+        "        if registry.alias(writer.model, alias) == version:\n            raise ValueError(alias)\n"
+        "        registry.set_alias(writer.model, alias, version)\n",
+        "tests/delivery/test_release.py::test_a_replica_that_does_not_follow_after_the_commit_goes_back",
+    ),
+    Mutant(
+        "an alias is deleted and then set",
+        "adapters/mlflow_registry.py",
+        '        self._http.ask("POST", f"{API}/registered-models/alias", _Done, json=body)\n',
+        "        self.delete_alias(model, alias)\n"
+        '        self._http.ask("POST", f"{API}/registered-models/alias", _Done, json=body)\n',
+        "tests/adapters/test_mlflow_registry.py::test_an_alias_is_moved_by_one_call_so_that_it_is_never_gone",
+    ),
+    Mutant(
+        "a reload that fails answers 200",
+        "serving/routes/control.py",
+        '        raise Problem(409, "refused", str(error)) from error',
+        '        return {"status": "error"}',
+        "tests/serving/test_control.py::test_reload_that_fails_is_an_error_status_and_the_old_version_goes_on",
+    ),
+    Mutant(
+        "an answer names the version that is live when it is sent",
+        "serving/routes/predict.py",
+        "        return model, rows, await model.answer(rows, state.settings.predict_timeout_s)\n"
+        "    except VersionGone:",
+        "        answers = await model.answer(rows, state.settings.predict_timeout_s)\n"
+        "        return chosen(state.variants, alias, x_version), rows, answers\n    except VersionGone:",
+        "tests/serving/test_control.py::test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between",
+    ),
+    Mutant(
+        "reload asks for no token",
+        "serving/routes/control.py",
+        "dependencies=[Depends(needs_token)]",
+        "dependencies=[]",
+        "tests/serving/test_control.py::test_without_a_valid_token_it_is_401",
+    ),
+    Mutant(
+        "a prediction waits for the database",
+        "serving/prediction_log/log.py",
+        "        self._put_rows += rows\n",
+        "        self._put_rows += rows\n        self._database.prepare()\n",
+        "tests/serving/test_prediction_log.py::test_rows_wait_on_disk_while_the_database_is_away_and_follow_in_order",
+    ),
+    Mutant(
+        "one training run is registered as often as it is asked for",
+        "adapters/mlflow_registry.py",
+        "            if found := self._version_of_run(registration):  # the answer was lost, the work was not\n"
+        "                return found\n            raise",
+        "            return self._create_version(registration)",
+        "tests/adapters/test_mlflow_registry.py::test_an_answer_that_got_lost_after_the_work_makes_no_second_version",
+    ),
+    Mutant(
+        "the decision is written before the proof",
+        "delivery/release.py",
+        "    release.smoke()\n    release.commit()\n",
+        "    release.commit()\n    release.smoke()\n",
+        "tests/delivery/test_release.py::test_a_wrong_answer_is_a_failure_too",
+    ),
+    Mutant(
+        "two writers hold the lock together",
+        "delivery/store/lock.py",
+        "fcntl.LOCK_EX | fcntl.LOCK_NB",
+        "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        "tests/delivery/test_release.py::test_the_loser_of_two_releases_changes_nothing",
+    ),
+    Mutant(
+        "a stale release overwrites a newer decision",
+        "delivery/store/writer.py",
+        "        if not now.same_decision(before):\n",
+        "        if now.epoch < 0:\n",
+        "tests/delivery/test_store.py::test_commit_refuses_a_decision_that_moved",
+    ),
+    Mutant(
+        "bytes that failed are forgotten",
+        "delivery/release.py",
+        "            if refusal and not force:\n",
+        "            if refusal and force is None:\n",
+        "tests/delivery/test_release.py::test_bytes_that_failed_are_refused_until_forced",
+    ),
+    Mutant(
+        "a wrong answer is asked for again and again",
+        "tasks/step.py",
+        "            retry_condition_fn=only_unreachable,\n",
+        "",
+        "tests/flows/test_step.py::test_a_step_is_retried_only_when_nobody_answered",
+    ),
+    Mutant(
+        "a version that was live is quarantined by the machine",
+        "delivery/recovery.py",
+        "    if refusal and not _ever_live(writer, candidate.version):\n",
+        "    if refusal:\n",
+        "tests/delivery/test_release.py::"
+        "test_a_version_that_was_live_and_fails_when_it_is_released_again_is_refused_and_not_moved",
+    ),
+    Mutant(
+        "the way back waits for the registry",
+        "delivery/recovery.py",
+        '    except DeliveryError as error:\n        return f"; alias {alias} pending ({error})"\n',
+        "    except LookupError as error:\n        return str(error)\n",
+        "tests/delivery/test_release.py::test_the_way_back_after_the_commit_does_not_wait_for_the_registry",
+    ),
+    Mutant(
+        "what an operator went back from is released again by the next schedule",
+        "delivery/recovery.py",
+        "    if left := journal.left_behind:\n",
+        "    if (left := journal.left_behind) and not left:\n",
+        "tests/delivery/test_rollback.py::test_what_was_left_behind_is_not_released_again_by_a_schedule",
+    ),
+    Mutant(
+        "an epoch that was claimed in vain is used again",
+        "delivery/store/reader.py",
+        'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history))',
+        'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history) if "void" not in name)',
+        "tests/delivery/test_store.py::test_a_voided_epoch_is_not_used_again",
+    ),
+)
