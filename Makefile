@@ -42,7 +42,7 @@ test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EA
 	$(call proof,test_syscalls.py test_double_faults.py test_durability.py test_full_disk.py)
 
 test-network: $(TRITON) ## every call to MLflow, the serving app and Triton: refused, 5xx, lost, slow, late, garbage
-	$(call proof,test_network.py)
+	$(call proof,test_network.py test_network_of_triton.py)
 
 test-states: $(READY)   ## any sequence of operations and faults
 	$(call proof,test_states.py)

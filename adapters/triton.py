@@ -101,7 +101,7 @@ class TritonReplica:
     def drop(self, model: str, alias: str) -> None:
         """Unload the candidate's name, which no client knows; *alias* is not part of it."""
         del alias
-        self._control(lambda client: client.unload_model(candidate_folder(model), headers=self._headers()))
+        self._unload(candidate_folder(model))
 
     def follow(self, current: Current) -> Seen:
         """Let every enrolled alias's folder serve the decided version, and no other folder serve anything."""
@@ -115,7 +115,7 @@ class TritonReplica:
         for folder in engine_folders(self.store.paths(current.model)):
             if folder.name not in kept:
                 folder.remove_config()
-                self._control(lambda client, name=folder.name: client.unload_model(name, headers=self._headers()))  # type: ignore[misc]
+                self._unload(folder.name)
         return Seen(serves)
 
     def observe(self, model: str) -> Seen:
@@ -228,6 +228,10 @@ class TritonReplica:
         self, client: InferenceServerClient, name: str, config: str | None = None, files: dict[str, bytes] | None = None
     ) -> None:
         client.load_model(name, headers=self._headers(), config=config, files=files, client_timeout=self.load_timeout_s)
+
+    def _unload(self, name: str) -> None:
+        timeout_s = self.http.timeout_s
+        self._control(lambda client: client.unload_model(name, headers=self._headers(), client_timeout=timeout_s))
 
     def _control(self, act: Callable[[InferenceServerClient], None]) -> None:
         with self._grpc() as client:

@@ -7,8 +7,6 @@ An HTTP proxy on a real socket, in front of a real server: it numbers the calls 
     slow      the work is done, the answer never comes: the client gives up
     late      nothing comes, the client gives up, and then the work is done
     garbage   200 with what is no answer, and nothing was done
-    held      nothing until `go_on`, then as if nothing had been
-    told      held after the work was done, then answered
 """
 
 import http.client
@@ -18,7 +16,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
@@ -28,23 +25,43 @@ RESET = struct.pack("ii", 1, 0)
 Answer = tuple[int, bytes]
 
 
-def no_fault(_number: int, _call: str) -> str:
+def no_fault(_number: int) -> str:
     return ""
 
 
-@dataclass
-class Proxy:
-    """`fault` says for the number of a call and its `METHOD path` what happens to it."""
+class Calls:
+    """Numbers the calls, and says which of them a fault hits."""
 
-    upstream: str
-    fault: Callable[[int, str], str] = no_fault
-    calls: list[str] = field(default_factory=list)
-    held: threading.Event = field(default_factory=threading.Event)
-    go_on: threading.Event = field(default_factory=threading.Event)
-    port: int = 0
-    _listener: socket.socket | None = None
-    _closes_before: int | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.fault: Callable[[int], str] = no_fault
+        self._lock = threading.Lock()
+
+    def inject(self, fault: str, at: int, *, for_good: bool = False) -> None:
+        """Inject one kind of fault at call *at*, or from there on."""
+        self.calls.clear()
+        self.fault = lambda number: fault if number == at or (for_good and number > at) else ""
+
+    def forget(self) -> None:
+        """Inject nothing more."""
+        self.fault = no_fault
+
+    def number(self, call: str) -> tuple[int, str]:
+        with self._lock:
+            self.calls.append(call)
+            number = len(self.calls) - 1
+            return number, self.fault(number)
+
+
+class Proxy(Calls):
+    """In front of the server at *upstream*."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__()
+        self.upstream = upstream
+        self.port = 0
+        self._listener: socket.socket | None = None
+        self._closes_before: int | None = None
 
     @property
     def url(self) -> str:
@@ -65,31 +82,15 @@ class Proxy:
             self._listener = None
 
     def inject(self, fault: str, at: int, *, for_good: bool = False) -> None:
-        """Inject one kind of fault at call *at*, or from there on."""
-        self.calls.clear()
-        self.fault = lambda number, _: fault if number == at or (for_good and number > at) else ""
+        super().inject(fault, at, for_good=for_good)
         self._closes_before = at if for_good and fault == "refused" else None
         if self._closes_before == 0:
             self.refuse()
 
-    def hold(self, call: str, kind: str = "held", nth: int = 1) -> None:
-        """Hold the *nth* call of that `METHOD path` until `go_on`."""
-        self.calls.clear()
-        self.held.clear()
-        self.go_on.clear()
-        self.fault = lambda _, asked: kind if asked == call and self.calls.count(call) == nth else ""
-
     def heal(self) -> None:
-        self.fault = no_fault
+        self.forget()
         self._closes_before = None
-        self.go_on.set()
         self.listen()
-
-    def number(self, call: str) -> tuple[int, str]:
-        with self._lock:
-            self.calls.append(call)
-            number = len(self.calls) - 1
-            return number, self.fault(number, call)
 
     def answered(self, number: int) -> None:
         """Close the door before a client can come for the next call."""
@@ -159,19 +160,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._until_given_up()
         self._passed(content)
 
-    def _held(self, content: bytes) -> Answer:
-        self._wait()
-        return self._passed(content)
-
-    def _told(self, content: bytes) -> Answer:
-        answer = self._passed(content)
-        self._wait()
-        return answer
-
-    def _wait(self) -> None:
-        self.server.held.set()
-        self.server.go_on.wait(LONGEST_S)
-
     def _until_given_up(self) -> None:
         """Wait until the client hangs up."""
         select.select([self.connection], [], [], LONGEST_S)
@@ -182,5 +170,4 @@ def proxy(upstream: str) -> Iterator[Proxy]:
     made = Proxy(upstream)
     made.listen()
     yield made
-    made.go_on.set()
     made.refuse()

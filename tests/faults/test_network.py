@@ -9,16 +9,13 @@ from faults import hall as made
 from faults.fake_mlflow import fake_mlflow
 from faults.hall import Hall, check_told, check_users, eventually, outcome
 from faults.invariants import pass_of_reconcile, violations
+from faults.network import ACTS, points
 from faults.proxy import FAULTS, Proxy, proxy
-from faults.share import EVERY
 from faults.users import Users
 from faults.wires import IMPATIENT_S, MODEL, Wires
 
-ACTS = {
-    "a release": (1, 2, lambda wires: wires.release(2)),
-    "a rollback": (2, 1, lambda wires: wires.rollback()),
-    "a reconcile": (1, None, pass_of_reconcile),
-}
+from adapters.mlflow_registry import Registration
+from delivery.errors import Refused
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +70,6 @@ def attack(hall: Hall, truth, act: str, service: str, apps: int, fault: str, at:
     check_users(wires, users, truth, where)
 
 
-def points(calls: list[str], fault: str) -> list[int]:
-    """Where to attack: of calls that repeat each other, the first; all of them, or a third that differs by fault."""
-    distinct = [at for at, call in enumerate(calls) if at == 0 or calls[at - 1] != call]
-    return distinct[FAULTS.index(fault) % EVERY :: EVERY]
-
-
 once_and_for_good = pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
 every_fault = pytest.mark.parametrize("fault", FAULTS)
 every_act = pytest.mark.parametrize("act", ACTS)
@@ -105,3 +96,19 @@ def test_one_replica_of_two_that_fails_for_good_is_mended_by_one_reconcile(hall,
 def test_a_fault_at_any_call_to_mlflow_is_mended_by_one_reconcile(hall, truth, act, fault, for_good):
     for at in points(calls(hall, act, "MLflow", 1), fault):
         attack(hall, truth, act, "MLflow", 1, fault, at, for_good=for_good)
+
+
+@once_and_for_good
+@every_fault
+def test_a_training_run_stays_one_version_whatever_happens_to_its_registration(hall, fault, for_good):
+    for at in range(4):
+        with hall.wires() as wires:
+            run_id = f"run-{fault}-{for_good}-{at}"
+            wanted = Registration(f"m{at}_{fault}_{for_good}", run_id, "x", None, {"sha256": "0" * 64})
+            wires.registry_proxy.inject(fault, at, for_good=for_good)
+            wires.timeout_s = IMPATIENT_S
+            error = outcome(lambda wires=wires, wanted=wanted: wires.registry.register(wanted))
+            wires.heal()
+
+            assert error is None or not isinstance(error, Refused), error
+            assert {wires.registry.register(wanted) for _ in range(2)} == {1}

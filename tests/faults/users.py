@@ -32,23 +32,32 @@ class Users:
         for client in self._clients:
             client.close()
 
+    def one(self, client: http.client.HTTPConnection) -> tuple[int, float]:
+        """Return the version that answers, and its confidence; raise what went wrong."""
+        return ask(client)
+
     def _ask(self) -> None:
         while not self._stop.wait(0.03):
             for client in self._clients:
-                client.request("POST", "/predict", json.dumps([ROW]), {"content-type": "application/json"})
-                response = client.getresponse()
-                content = json.loads(response.read())
-                if response.status == http.client.OK:
-                    self.answers[content["version"], round(content["confidence"][0], 5)] += 1
-                else:
-                    self.failures.append(f"{response.status} {content}")
+                try:
+                    self.answers[self.one(client)] += 1
+                except (OSError, http.client.HTTPException, LookupError) as error:
+                    self.failures.append(repr(error))
+                    client.close()
+
+
+def ask(client: http.client.HTTPConnection) -> tuple[int, float]:
+    client.request("POST", "/predict", json.dumps([ROW]), {"content-type": "application/json"})
+    answer = json.loads(client.getresponse().read())
+    return answer["version"], round(answer["confidence"][0], 5)
 
 
 def version_at(url: str) -> int | None:
-    """Return the version that answers un-pinned requests."""
+    """Return the version that answers un-pinned requests, if one does."""
     client = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENT_S)
     try:
-        client.request("POST", "/predict", json.dumps([ROW]))
-        return json.loads(client.getresponse().read()).get("version")
+        return ask(client)[0]
+    except LookupError:
+        return None
     finally:
         client.close()
