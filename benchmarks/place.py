@@ -55,14 +55,15 @@ def load_apart(url: str, rate: float, threads: int, question: Question = APP) ->
         yield tally
     finally:
         stop.set()
-        tally.answers, tally.failures, tally.milliseconds = back.get()
+        for name, value in back.get().items():
+            setattr(tally, name, value)
         asking.join()
 
 
 def _ask(url: str, rate: float, threads: int, question: Question, stop: Any, back: Any) -> None:
     with Load(url, rate, threads, question) as load:
         stop.wait()
-    back.put((load.tally.answers, load.tally.failures, load.tally.milliseconds))
+    back.put(vars(load.tally))
 
 
 def table(title: str, rows: list[tuple[str, str, str]]) -> None:

@@ -56,13 +56,13 @@ class Tally:
         answers: How often each (version, label, confidence) came.
         failures: How often each other thing came.
         milliseconds: Of each answered request, from sending to the last byte.
-        last: When each version answered last, by `time.perf_counter`.
+        answered: When, by `time.perf_counter`, which version answered.
     """
 
     answers: Counter[tuple[int, int, float]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
-    last: dict[int, float] = field(default_factory=dict)
+    answered: list[tuple[float, int]] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
@@ -151,7 +151,7 @@ class Load:
         with self._lock:
             self.tally.answers[read] += 1
             self.tally.milliseconds.append((ended - started) * 1000)
-            self.tally.last[read[0]] = ended
+            self.tally.answered.append((ended, read[0]))
 
     def _note_failure(self, what: str) -> None:
         with self._lock:

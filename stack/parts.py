@@ -115,7 +115,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
         "worker",
         [f"{BIN}/prefect", "worker", "start", "--pool", pool(settings), "--type", "process"],
         autostart=False,
-        environment={"PREFECT_WORKER_QUERY_SECONDS": "2"},
+        environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
     )
     yield Part("reconcile", [f"{BIN}/interlock", "reconcile", "--every", "30"], autostart=False)
 
