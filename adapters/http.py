@@ -13,6 +13,7 @@ from delivery.errors import Broken, DeliveryError, NotFound, Refused, Unreachabl
 
 M = TypeVar("M", bound=BaseModel)
 BUSY_STATUSES = {408, 425, 429}
+NOBODY_BEHIND = {502, 504}
 LONGEST_MESSAGE = 500
 
 
@@ -76,6 +77,14 @@ class HttpClient:
         except ValidationError as error:
             msg = f"{self.base_url} answers {method} {path} with something that is no {answer.__name__}"
             raise Broken(msg) from error
+
+    def is_answered(self, path: str) -> bool:
+        """Return whether anybody answers, whatever it is; not a gateway that says that nobody is behind it."""
+        try:
+            status = self._client.get(path).status_code
+        except httpx.HTTPError:
+            return False
+        return status not in NOBODY_BEHIND
 
     def _failure(self, response: httpx.Response, what: str) -> DeliveryError:
         try:

@@ -7,13 +7,16 @@ No call is retried here: a retried creating POST makes several versions.
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from adapters.http import HttpClient
-from delivery.errors import NotFound, Refused
+from delivery.errors import CorruptRecord, DigestMismatch, NotFound, Refused
+from delivery.freshness import Newest
+from delivery.manifest import Manifest
 from delivery.names import alias_name, model_name, version_number
 from delivery.records import Candidate
 
@@ -22,6 +25,7 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 PROXIED = "mlflow-artifacts"
 ARTIFACTS = {"model.onnx": "onnx/model.onnx", "manifest.json": "manifest.json"}
 """Where a training run keeps what a release needs."""
+MOST_VERSIONS = 1000
 
 
 class _Tag(BaseModel):
@@ -117,6 +121,24 @@ class MlflowRegistry:
             raise Refused(msg)
         return Candidate(model=model, alias=alias, version=version, run_id=found.run_id, sha256=sha256)
 
+    def newest(self, model: str, alias: str) -> Newest | None:
+        """
+        Return the version that was trained last among the newest 1,000 that passed the gate; None if none did.
+
+        Raises:
+            NotFound: The training run or its manifest is not there.
+            CorruptRecord: The manifest does not parse.
+            DigestMismatch: The manifest is not that of the version.
+        """
+        passed = [version for version in self._passed(model) if {"sha256", "trained_at_utc"} <= version.tag.keys()]
+        if not passed:
+            return None
+        last = max(passed, key=lambda version: (version.tag["trained_at_utc"], version.version))
+        candidate = Candidate(
+            model=model, alias=alias, version=last.version, run_id=last.run_id, sha256=last.tag["sha256"]
+        )
+        return Newest(candidate, self._manifest(candidate))
+
     def alias(self, model: str, alias: str) -> int | None:
         """Return the version that the alias names, or None if there is no such alias or model."""
         params = {"name": model_name(model), "alias": alias_name(alias)}
@@ -155,6 +177,28 @@ class MlflowRegistry:
             raise Refused(msg)
         path = quote(f"{root.path.strip('/')}/{ARTIFACTS[artifact]}")
         target.write_bytes(self._http.call("GET", f"{FILES}/{path}").content)
+
+    def _passed(self, model: str) -> list[_Version]:
+        query: dict[str, Any] = {
+            "filter": f"name='{model_name(model)}' and tags.gate='passed'",
+            "order_by": ["version_number DESC"],
+            "max_results": MOST_VERSIONS,
+        }
+        return self._http.ask("GET", f"{API}/model-versions/search", _Versions, params=query).model_versions
+
+    def _manifest(self, candidate: Candidate) -> Manifest:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "manifest.json"
+            self.fetch(candidate, path.name, path)
+            try:
+                manifest = Manifest.model_validate_json(path.read_bytes())
+            except ValidationError as error:
+                msg = f"the manifest of {candidate.model} v{candidate.version} in MLflow is none"
+                raise CorruptRecord(msg) from error
+        if manifest.sha256 != candidate.sha256:
+            msg = f"the manifest of {candidate.model} v{candidate.version} in MLflow is of other bytes than its tag"
+            raise DigestMismatch(msg)
+        return manifest
 
     def _version_of_run(self, registration: Registration) -> int | None:
         query: dict[str, Any] = {

@@ -21,7 +21,12 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
     return [
         MlflowRegistry(url=settings.mlflow, username=username, password=password),
         ModelRepository(root=settings.repository_root),
-        ServingApi(name=settings.environment, urls=list(settings.serving), token=settings.serving_token()),
+        ServingApi(
+            name=settings.environment,
+            urls=list(settings.serving),
+            token=settings.serving_token(),
+            start_command=settings.start_command,
+        ),
         ChatWebhook(url=settings.chat_url),
         TritonServer(
             name=settings.environment,

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, HttpUrl, SecretStr
 
 from adapters.serving_api import serving_engine
+from adapters.serving_start import ServingStart
 from blocks.named import NamedBlock
 from delivery.engine import Engine
 from delivery.records import SERVING_API
@@ -36,6 +37,19 @@ class ServingApi(NamedBlock):
         default=500.0, gt=0, description="Milliseconds that the median single-row prediction of a candidate may take."
     )
 
+    start_command: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Program and arguments, without a shell, that start the app where flows run, such as "
+        '["docker", "compose", "up", "-d", "serving"]; it must return, and be harmless when the app runs. No secrets.',
+    )
+    start_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=300,
+        description="Seconds that the command, and then the app until it is alive, may take.",
+    )
+
     def connect(self) -> Engine:
         """Return the engine. Nothing is opened before its first call."""
         return serving_engine(
@@ -45,3 +59,7 @@ class ServingApi(NamedBlock):
             timeout_s=self.timeout_s,
             latency_budget_ms=self.latency_budget_ms,
         )
+
+    def starting(self) -> ServingStart:
+        """Return whether the app answers, and what starts it."""
+        return ServingStart(self.urls, self.start_command, timeout_s=self.timeout_s, longest_s=self.start_timeout_s)

@@ -5,6 +5,8 @@ Two environments run side by side: each has its own folder, ports, token, work p
 """
 
 import secrets
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +30,10 @@ HOMES = {"dev": ".interlock", "prod": ".interlock-prod"}
 
 def _split(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    return shlex.split(value) if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -60,6 +66,11 @@ class Settings(BaseSettings):
     mlflow_password: SecretStr | None = Field(default=None, description="that user's password")
     serving_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="replicas of the serving app elsewhere, comma separated"
+    )
+    serving_start_command: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(),
+        description="program and arguments, quoted as for a shell but run without one, by which continuous_deployment "
+        "starts a serving app that is down; the local stack's own",
     )
     serving_token_file: Path | None = Field(default=None, description="file with the x-token; <home>/serving-token")
     repository: Path | None = Field(default=None, description="root of the model repository; <home>/repository")
@@ -108,6 +119,20 @@ class Settings(BaseSettings):
     def serving(self) -> tuple[str, ...]:
         """The replicas of the serving app."""
         return self.serving_urls or (self.local_url("serving"),)
+
+    @property
+    def start_command(self) -> list[str] | None:
+        """What starts the serving app; of the local stack, its supervisor."""
+        if self.serving_start_command:
+            return list(self.serving_start_command)
+        if self.serving_urls:
+            return None
+        return [f"{Path(sys.executable).parent}/supervisorctl", "-c", str(self.supervisor_config), "start", "serving"]
+
+    @property
+    def supervisor_config(self) -> Path:
+        """The configuration of what keeps the local stack's parts alive."""
+        return self.home / "supervisord.conf"
 
     @property
     def repository_root(self) -> Path:

@@ -6,6 +6,7 @@ Nouns and rules of a release. Imports the standard library, pydantic and numpy o
     engine     what answers predictions, as this package sees it
     registry   what knows versions and aliases, as this package sees it
     gate       the rule that says no before anything changes
+    freshness  whether the newest version is released, or why not
     encoding   rows as clients and tables have them -> the tensor that a model takes
     inference  the JSON that asks Triton for rows
     smoke      real inferences compared with the golden answers

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from delivery.engine import Engine, EngineFor
-from delivery.errors import CorruptRecord, DeliveryError, InvalidName, Unreadable, telling
-from delivery.records import Candidate, EngineRef, Run
+from delivery.errors import CorruptRecord, DeliveryError, InvalidName, StaleEpoch, Unreadable, telling
+from delivery.records import Candidate, Current, EngineRef, Run
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.release import Release
@@ -33,19 +33,33 @@ def released(
     registry: Registry,
     run: Run,
     why: str = "",
+    since: Current | None = None,
 ) -> Iterator[Release]:
     """
     Open a release, and undo it on any exception.
 
     Every engine that is enrolled already takes part, whichever ones *engines* names.
 
+    Args:
+        store: The model repository.
+        candidate: What is released.
+        engines: What it is released to.
+        engine_for: Finds the engines that records name.
+        registry: Where the bytes come from, and the alias is.
+        run: Who asks.
+        why: For the record.
+        since: The decision that the wish to release was judged by.
+
     Raises:
+        StaleEpoch: Somebody decided after *since*; nothing was changed.
         DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
         Busy: Somebody else is changing this model.
         RecoveryFailed: The way back failed too; the journal stays open for the next responder.
     """
     with _telling_what_serves(store, candidate.model, candidate.alias), store.writer(candidate.model, run) as writer:
         recover(writer, engine_for, registry)
+        if since:
+            check_same_decision(store.current(candidate.model), since, candidate.alias)
         enrolled = store.current(candidate.model).variants.get(candidate.alias)
         taking_part = _connected(engines, enrolled.engines if enrolled else (), engine_for)
         opened = Release(writer, candidate, taking_part, registry, run, why)
@@ -87,6 +101,18 @@ def rolled_back(
             opened = Rollback(writer, candidate, taking_part, registry, run, why)
             with _undone_on_failure(opened, engine_for) as rollback:
                 yield rollback
+
+
+def check_same_decision(current: Current, since: Current, alias: str) -> None:
+    """
+    Look whether *since* still is the decision.
+
+    Raises:
+        StaleEpoch: Somebody decided after it.
+    """
+    if not current.same_decision(since):
+        msg = f"somebody decided meanwhile (epoch {current.epoch}), nothing was changed here: {current.describe(alias)}"
+        raise StaleEpoch(msg)
 
 
 @contextmanager

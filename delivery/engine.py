@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from delivery.errors import DeliveryError, Unreachable
+from delivery.errors import Broken, DeliveryError, Unreachable
 from delivery.manifest import Manifest
 from delivery.records import Candidate, Current, EngineRef
 
@@ -191,3 +191,16 @@ def without_any(sightings: Sequence[Sighting]) -> list[str]:
     """Return the names of the engines of which not one replica answered."""
     answered = {sighting.engine.key for sighting in sightings if sighting.seen}
     return sorted({sighting.engine.name for sighting in sightings if sighting.engine.key not in answered})
+
+
+def check_follow(sightings: Iterable[Sighting], current: Current, alias: str) -> None:
+    """
+    Look whether every replica that answers serves what *current* decides for *alias*.
+
+    Raises:
+        Broken: One does not.
+    """
+    for sighting in sightings:
+        if sighting.seen and not sighting.follows(current, alias):
+            msg = f"{sighting.replica} does not serve what is decided: {current.describe(alias)}"
+            raise Broken(msg)

@@ -207,6 +207,14 @@ class RefusedDigest(Record):
     at_utc: str
     version: Version
 
+    @property
+    def told(self) -> str:
+        """The refusal as a person reads it."""
+        return (
+            f"bytes that failed before (v{self.version}, {self.at_utc}: {self.reason}); release with force=True to "
+            "try them again"
+        )
+
 
 def sealed(content: Mapping[str, Any]) -> bytes:
     """Return *content* as JSON with a `checksum` over everything else (sha256 of the canonical JSON)."""

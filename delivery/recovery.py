@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
-from delivery.engine import Engine, EngineFor, Sighting, without_any
+from delivery.engine import Engine, EngineFor, Sighting, check_follow, without_any
 from delivery.errors import (
     Broken,
     CorruptRecord,
@@ -162,11 +162,7 @@ def _why_back(
 def _proven(engine: Engine, current: Current, journal: Journal) -> list[Sighting]:
     """Let the engine follow (it compares golden answers before it flips) and see that each answering replica did."""
     sightings = engine.follow(current)
-    alias = journal.candidate.alias
-    for sighting in sightings:
-        if sighting.seen and not sighting.follows(current, alias):
-            msg = f"{sighting.replica} does not serve {current.describe(alias)}"
-            raise Broken(msg)
+    check_follow(sightings, current, journal.candidate.alias)
     return sightings
 
 

@@ -61,10 +61,7 @@ class Release:
         with self._step("snapshot"):
             refusal = self.writer.store.refusal(self.candidate.model, self.candidate.sha256)
             if refusal and not force:
-                msg = (
-                    f"{self._name} holds bytes that failed before (v{refusal.version}, {refusal.at_utc}: "
-                    f"{refusal.reason}); release with force=True to try them again"
-                )
+                msg = f"{self._name} holds {refusal.told}"
                 raise DigestRefused(msg)
             if refusal:
                 self.writer.allow_digest(self.candidate.sha256)

@@ -101,6 +101,7 @@ class Supervisor:
     def _configure(self) -> Path:
         config = configparser.RawConfigParser()
         config["unix_http_server"] = {"file": str(self.socket), "chmod": "0700"}
+        config["supervisorctl"] = {"serverurl": f"unix://{self.socket}"}
         config["supervisord"] = {
             "logfile": f"{self.logs}/supervisord.log",
             "pidfile": f"{self.home}/supervisord.pid",
@@ -110,7 +111,7 @@ class Supervisor:
         config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
         for part in parts(self.settings):
             config[f"program:{part.name}"] = self._program(part)
-        path = self.home / "supervisord.conf"
+        path = self.settings.supervisor_config
         with path.open("w") as file:
             config.write(file)
         return path

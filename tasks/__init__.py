@@ -7,6 +7,7 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     training        learners
     tracking        MLflow's training runs
     registry        MLflow's registry
+    serving         the serving app before a release
     release         the model repository and its engines
     reconcile       one pass over the models
     prediction_log  the table of answers

@@ -27,7 +27,7 @@ def publish_release(release: Release, verdict: Verdict | None) -> None:
         f"# {candidate.model} {candidate.alias}: v{candidate.version} {DONE[release.kind]}\n\n"
         f"| | version | epoch | run_id | sha256 |\n|---|---|---|---|---|\n"
         f"{_side('before', release.before, candidate.alias)}\n{_side('after', release.current, candidate.alias)}\n\n"
-        f"**Outcome**: {release.outcome}\n\n{_gate(verdict)}"
+        f"**Why**: {release.journal.why or 'no reason given'}\n\n**Outcome**: {release.outcome}\n\n{_gate(verdict)}"
         f"## Checks\n\n| step | ms | detail |\n|---|---|---|\n{rows}\n",
     )
 

@@ -7,6 +7,7 @@ from adapters.mlflow_registry import Registration
 from adapters.mlflow_tracking import LoggedRun
 from blocks.mlflow_registry import MlflowRegistry
 from delivery.errors import NotFound
+from delivery.freshness import Newest
 from delivery.gate import Verdict
 from delivery.records import Candidate
 from learners.training import Trained
@@ -60,3 +61,9 @@ def resolve(registry: MlflowRegistry, model: str, alias: str, version: int | Non
         msg = f"alias {alias} of {model} names no version in MLflow; pass version=, or release one under it"
         raise NotFound(msg)
     return client.candidate(model, alias, named)
+
+
+@step()
+def newest(registry: MlflowRegistry, model: str, alias: str) -> Newest | None:
+    """Return the version that was trained last among those that passed the gate, as a candidate for the alias."""
+    return registry.connect().newest(model, alias)

@@ -1,11 +1,11 @@
 """The registry's client against a wire that loses answers or talks nonsense. The real MLflow is in tests/system."""
 
 import pytest
-from fakes import candidate_of
+from fakes import candidate_of, manifest_of
 from wire import wire
 
 from adapters.mlflow_registry import MlflowRegistry, Registration
-from delivery.errors import Broken, InvalidName, NotFound, Refused, Unreachable
+from delivery.errors import Broken, CorruptRecord, DigestMismatch, InvalidName, NotFound, Refused, Unreachable
 
 API = "/api/2.0/mlflow"
 REGISTRATION = Registration("best_model", "run-1", "models:/m-1", "m-1", {"sha256": "0" * 64})
@@ -149,3 +149,52 @@ def test_an_artifact_that_is_gone_is_not_found(mlflow, tmp_path):
 
     with pytest.raises(NotFound, match=r"onnx/model.onnx"):
         registry(mlflow).fetch(candidate_of(1), "model.onnx", tmp_path / "model.onnx")
+
+
+def passed(number: int, trained_at_utc: str, run_id: str = "run-1", **tags: str) -> dict[str, object]:
+    tags = {"sha256": manifest_of(number).sha256, "trained_at_utc": trained_at_utc, "gate": "passed"} | tags
+    return version(number) | {"run_id": run_id, "tags": [{"key": k, "value": v} for k, v in tags.items() if v]}
+
+
+def knows(told, *versions: dict[str, object], manifest: bytes = b"") -> None:
+    """MLflow with these versions, and the manifest of v2."""
+    told.answers[f"GET {API}/model-versions/search"] = lambda _: (200, {"model_versions": list(versions)})
+    uri = {"artifact_uri": "mlflow-artifacts:/1/abc/artifacts"}
+    told.answers[f"GET {API}/runs/get"] = lambda _: (200, {"run": {"info": uri}})
+    file = "GET /api/2.0/mlflow-artifacts/artifacts/1/abc/artifacts/manifest.json"
+    told.answers[file] = lambda _: (200, manifest or manifest_of(2).model_dump_json().encode())
+
+
+def test_the_newest_is_the_one_that_was_trained_last_whatever_its_number(mlflow):
+    knows(mlflow, passed(3, "20251231T025901Z"), passed(2, "20251231T025902Z"), passed(1, "20251231T025902Z"))
+
+    newest = registry(mlflow).newest("best_model", "B")
+
+    assert (newest.candidate.version, newest.candidate.alias, newest.candidate.sha256) == (
+        2,
+        "B",
+        newest.manifest.sha256,
+    )
+    assert newest.manifest == manifest_of(2)
+
+
+def test_no_version_that_passed_the_gate_is_no_newest(mlflow):
+    knows(mlflow)
+    assert registry(mlflow).newest("best_model", "A") is None
+
+    knows(mlflow, passed(9, ""), passed(8, "20251231T025902Z", sha256=""))
+    assert registry(mlflow).newest("best_model", "A") is None
+
+
+@pytest.mark.parametrize(
+    ("manifest", "error", "says"),
+    [
+        (b"<html>", CorruptRecord, "manifest of best_model v2 in MLflow is none"),
+        (manifest_of(3).model_dump_json().encode(), DigestMismatch, "of other bytes than its tag"),
+    ],
+)
+def test_a_manifest_that_is_not_the_versions_is_told(mlflow, manifest, error, says):
+    knows(mlflow, passed(2, "20251231T025902Z"), manifest=manifest)
+
+    with pytest.raises(error, match=says):
+        registry(mlflow).newest("best_model", "A")

@@ -1,0 +1,93 @@
+r"""
+Keep the newest version that passed the gate live; a deployment with a schedule calls it every ten minutes.
+
+    API down? start it -> follow the decision -> newest -> compare -> RELEASE
+        \ still down: Failed                                  \ no: ends as Skipped, and says why
+
+    RELEASE  snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+                 \______________________ any failure: recover ______________________/
+"""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from blocks.chat_webhook import ChatWebhook
+from blocks.engines import engine_for
+from blocks.mlflow_registry import MlflowRegistry
+from blocks.model_repository import ModelRepository
+from blocks.serving_api import ServingApi
+from delivery.attempt import released
+from delivery.errors import Busy, StaleEpoch
+from delivery.freshness import compare
+from delivery.names import alias_name, model_name
+from flows.recover_run import recover_run
+from tasks import registry as registry_steps
+from tasks import release as steps
+from tasks import serving as serving_steps
+from tasks.news import announced, serves
+from tasks.pages import publish_no, publish_release
+from tasks.run import this_run
+
+
+@flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
+def continuous_deployment(
+    model: str = "best_model",
+    alias: str = "A",
+    registry: str = "dev",
+    repository: str = "dev",
+    serving: str = "dev",
+    chat: str = "dev",
+) -> State[Any]:
+    """
+    Release the newest version that passed the gate, if it was trained after the one that is live; else skip.
+
+    A version that failed, or that an operator went back from, is not tried again. When somebody else is releasing
+    this model, the run ends as Skipped and tells nobody.
+
+    Args:
+        model: Registered name in MLflow, and folder in the repository.
+        alias: Under which the version goes live.
+        registry: Name of the block MlflowRegistry.
+        repository: Name of the block ModelRepository.
+        serving: Name of the block ServingApi; its `start_command` is run when nobody answers there.
+        chat: Name of the block ChatWebhook.
+
+    Raises:
+        DeliveryError: Why nothing changed; the message names the version that serves on.
+    """
+    model_name(model)
+    alias_name(alias)
+    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
+    app, people = ServingApi.named(serving), ChatWebhook.named(chat)
+
+    with announced(people, store, model, alias) as news:
+        try:
+            started = serving_steps.ensure_up(app)
+            current = serving_steps.follow(app, store, model, alias)
+            newest = registry_steps.newest(mlflow, model, alias)
+            comparison = compare(store, current, alias, newest)
+            why = "; ".join(filter(None, [started, comparison.why]))
+            if newest:
+                news.learned(newest.candidate)
+            if not newest or not comparison.release:
+                publish_no(model, alias, "skipped", why, serves(store, model, alias))
+                return Completed(name="Skipped", message=news.tell("SKIPPED", why))
+
+            with released(
+                store,
+                newest.candidate,
+                [app.connect()],
+                engine_for=engine_for,
+                registry=mlflow.connect(),
+                run=this_run(),
+                why=why,
+                since=current,
+            ) as delivery:
+                steps.carry_out(delivery, force=False)
+        except (Busy, StaleEpoch) as other:
+            return Completed(name="Skipped", message=str(other))
+        publish_release(delivery, None)
+        return Completed(name="Released", message=news.tell("RELEASED", f"{why}; {delivery.outcome}"))

@@ -1,0 +1,55 @@
+"""The serving app before a release: whether it answers, and serves what is decided."""
+
+from prefect.logging import get_run_logger
+
+from blocks.serving_api import ServingApi
+from delivery.attempt import check_same_decision
+from delivery.engine import absent, check_follow
+from delivery.errors import Broken, Unreachable
+from delivery.records import Current
+from delivery.store import Store
+from tasks.step import step
+
+LONGEST_S = 660
+"""Twice the longest `start_timeout_s`, and some questions."""
+
+
+@step(retries=0, timeout_s=LONGEST_S)
+def ensure_up(serving: ServingApi) -> str:
+    """
+    Start the app where nobody answers, if the block says how; return what was done, empty if nothing was.
+
+    Raises:
+        Refused: No replica answers and there is no command, or the command failed.
+        Unreachable: No replica is alive after it.
+    """
+    app = serving.starting()
+    down = app.down()
+    if not down or (not app.command and len(down) < len(serving.urls)):
+        return ""
+    get_run_logger().warning("%s does not answer", ", ".join(down))
+    away = app.start()
+    still = f"; {', '.join(away)} still does not answer" if away else ""
+    return f"nobody answered at {', '.join(down)}, `{app.command}` was run{still}"
+
+
+@step()
+def follow(serving: ServingApi, store: Store, model: str, alias: str) -> Current:
+    """
+    Let the app follow the decision and see that it does; return the decision.
+
+    Raises:
+        Broken: A replica answers nonsense, or serves something else.
+        StaleEpoch: Somebody decides just now.
+        Unreachable: No replica answers.
+    """
+    current = store.current(model)
+    sightings = serving.connect().follow(current)
+    if len(away := absent(sightings)) == len(sightings):
+        raise Unreachable("; ".join(sighting.absent for sighting in away))
+    try:
+        check_follow(sightings, current, alias)
+    except Broken:
+        check_same_decision(store.current(model), current, alias)
+        raise
+    return current
