@@ -12,13 +12,16 @@ only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements
 without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
 CATBOOST := catboost|graphviz|plotly
 
-.PHONY: demo demo-triton test test-faults test-syscalls test-network test-states test-races test-mutants check up down status bench lock
+.PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
 
 demo-triton: $(TRITON)  ## releases to a real tritonserver: good ones, bad ones, and a kill
 	@$(BIN)/interlock demo-triton
+
+demo-credit: $(CREDIT)  ## continuous deployment of a credit score: seed, train, ticks, typed predictions and their log
+	@$(BIN)/interlock demo-credit
 
 up: $(READY)            ## Prefect, MLflow, the serving app, a worker and the reconcile loop on this machine
 	@$(BIN)/interlock up

@@ -13,5 +13,6 @@ Everything on one machine, and the operator's verbs that need no Prefect.
     story        what every demo does: run deployments, check how they ended
     demo_triton  releases to a real Triton, good ones and bad ones
     demo         the main job, told to a new user
+    demo_credit  continuous deployment of a credit score
     load         a steady stream of requests, every answer checked
 """

@@ -10,7 +10,6 @@ import typer
 from pydantic import ValidationError
 
 from blocks.settings import Settings
-from delivery.database import shown
 from delivery.errors import DeliveryError
 from stack.errors import StackError
 from stack.operate import history, prune, reconcile, rollback, status
@@ -19,6 +18,7 @@ from stack.processes import Supervisor
 
 if TYPE_CHECKING:
     from stack.demo import Demo
+    from stack.demo_credit import DemoCredit
     from stack.demo_triton import DemoTriton
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -72,7 +72,7 @@ def demo() -> None:
     """Show the main job on the local stack, and leave it up or down as it was."""
     from stack.demo import Demo
 
-    _play(Demo)
+    _play(Demo, Settings())
 
 
 @app.command()
@@ -82,7 +82,15 @@ def demo_triton() -> None:
     from stack.triton_server import check
 
     check(Settings())
-    _play(DemoTriton)
+    _play(DemoTriton, Settings())
+
+
+@app.command()
+def demo_credit() -> None:
+    """Show continuous deployment of a credit score on a stack of its own, and leave that up or down as it was."""
+    from stack.demo_credit import DemoCredit, beside
+
+    _play(DemoCredit, beside(Settings()))
 
 
 @app.command()
@@ -92,28 +100,24 @@ def seed_credit(
     drift: Annotated[float, typer.Option(min=0, max=1, help="How far the world has moved.")] = 0.0,
 ) -> None:
     """Make a synthetic table of customers in the feature store, in place of the one there: what credit_score learns."""
-    from adapters.feature_store import FeatureStore
-    from stack.credit_table import TABLE, credit_table
+    from stack.credit_table import seed as seed_table
 
-    url = Settings().feature_store.get_secret_value()
-    FeatureStore(url).replace(TABLE, credit_table(rows, seed, drift))
-    typer.echo(f"{rows} rows in the table {TABLE} of {shown(url)} (seed {seed}, drift {drift:g})")
+    typer.echo(seed_table(Settings(), rows, seed, drift))
 
 
-def _play(demo: type[Demo | DemoTriton]) -> None:
+def _play(demo: type[Demo | DemoTriton | DemoCredit], settings: Settings) -> None:
     from stack.up import bring_up
 
-    settings = Settings()
-    supervisor = Supervisor(settings)
+    supervisor, story = Supervisor(settings), demo(settings, typer.echo)
     was_up = supervisor.is_running()
     try:
         bring_up(settings, typer.echo)
-        demo(settings, typer.echo).play()
+        story.play()
     finally:
         if not was_up and supervisor.is_running():
             supervisor.stop()
             typer.echo(
-                "The stack was down before, so it is down again: `make up` brings it back with all of the above."
+                f"The stack was down before, so it is down again: `{story.again}` brings it back with all of this."
             )
 
 

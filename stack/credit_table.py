@@ -26,6 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from adapters.feature_store import FeatureStore
+from blocks.settings import Settings
+from delivery.database import shown
 from delivery.encoding import Table
 
 TABLE = "credit_features"
@@ -63,6 +66,13 @@ def credit_table(rows: int, seed: int = 0, drift: float = 0.0) -> Table:
     for name, share in MISSING.items():
         table[name][random.random(rows) < share] = None if table[name].dtype == object else np.nan
     return table
+
+
+def seed(settings: Settings, rows: int, number: int = 0, drift: float = 0.0) -> str:
+    """Put the table into the feature store of *settings*, in place of the one there; return what was done."""
+    url = settings.feature_store.get_secret_value()
+    FeatureStore(url).replace(TABLE, credit_table(rows, number, drift))
+    return f"{rows} rows in the table {TABLE} of {shown(url)} (seed {number}, drift {drift:g})"
 
 
 def _ids(rows: int) -> npt.NDArray[np.object_]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blocks.settings import Listener, Settings
+from blocks.settings import PORTS, Listener, Settings
 from stack.triton_server import why_not
 
 BIN = Path(sys.executable).parent
@@ -42,6 +42,7 @@ def environment(settings: Settings) -> dict[str, str]:
     ours = {
         "INTERLOCK_ENVIRONMENT": settings.environment,
         "INTERLOCK_HOME_FOLDER": str(settings.home),
+        **{f"INTERLOCK_{listener.upper()}_PORT": str(settings.port(listener)) for listener in PORTS},
         "PREFECT_API_URL": settings.prefect_api,
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

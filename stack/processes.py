@@ -67,6 +67,10 @@ class Supervisor:
         if self.states().get(part) not in ("RUNNING", "STARTING"):
             self._rpc().startProcess(part, _DO_NOT_WAIT)
 
+    def stop_part(self, part: str) -> None:
+        """Stop a part, and leave it so."""
+        self._rpc().stopProcess(part)
+
     def states(self) -> dict[str, str]:
         """Return the state of each part as supervisor names it: RUNNING, STARTING, BACKOFF, STOPPED, FATAL."""
         return {info["name"]: info["statename"] for info in self._rpc().getAllProcessInfo()}

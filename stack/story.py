@@ -35,6 +35,11 @@ class Story:
         self.url = settings.serving[0]
         self.say = say
 
+    @property
+    def again(self) -> str:
+        """What brings the stack back."""
+        return "make up"
+
     def deploy(self, flow: str, parameters: dict[str, Any]) -> Ended:
         """Run a flow's deployment with *parameters* through the CLI and wait for its end."""
         name = f"demo-{uuid4().hex[:8]}"
