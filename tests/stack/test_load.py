@@ -23,7 +23,10 @@ def test_every_request_is_counted_whatever_comes_back():
     with wire() as told:
         told.answers["POST /predict"] = lambda _: (200, good) if next(numbers) % 2 else (503, {})
         with Load(told.url, rate=200, threads=2) as load:
-            time.sleep(0.3)
+            deadline = time.monotonic() + 20
+            while len(told.asked) < 20:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
 
     assert load.tally.requests == len(told.asked)
     assert load.tally.failures["503"] > 0
