@@ -38,7 +38,12 @@ def parts(settings: Settings) -> list[Part]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of every part: this one's, pointed at the stack, and telling nobody outside."""
+    """
+    Return the environment of every part: this one's, pointed at the stack, and telling nobody outside.
+
+    Prefect and MLflow keep their records in SQLite, unless their own variables name a database.
+    """
+    records = {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{settings.home}/mlflow/mlflow.db"}
     ours = {
         "INTERLOCK_ENVIRONMENT": settings.environment,
         "INTERLOCK_HOME_FOLDER": str(settings.home),
@@ -50,7 +55,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
     }
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | ours
+    return records | {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | ours
 
 
 def _parts(settings: Settings) -> Iterator[Part]:
@@ -62,12 +67,6 @@ def _parts(settings: Settings) -> Iterator[Part]:
         ports=("prefect",),
     )
     if settings.mlflow_url is None:
-        store = [
-            "--backend-store-uri",
-            f"sqlite:///{mlflow}/mlflow.db",
-            "--artifacts-destination",
-            f"{mlflow}/artifacts",
-        ]
         yield Part(
             "mlflow",
             [
@@ -79,7 +78,8 @@ def _parts(settings: Settings) -> Iterator[Part]:
                 str(settings.port("mlflow")),
                 "--workers",
                 "1",
-                *store,
+                "--artifacts-destination",
+                f"{mlflow}/artifacts",
             ],
             health=f"{settings.mlflow}/health",
             ports=("mlflow",),

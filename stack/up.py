@@ -19,7 +19,7 @@ from stack.processes import Supervisor
 from stack.triton_server import why_not
 
 HEALTHY_S = 180.0
-DEPLOY_S = 120.0
+DEPLOY_S = 300.0
 
 
 def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
@@ -86,9 +86,13 @@ def _answers(url: str) -> bool:
 
 def _deploy(settings: Settings) -> None:
     command = [f"{BIN}/prefect", "--no-prompt", "deploy", "--name", f"*/{settings.environment}"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, timeout=DEPLOY_S, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, timeout=DEPLOY_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"{' '.join(command)} did not end within {DEPLOY_S:g} s"
+        raise StackError(msg) from error
     if done.returncode != 0:
         msg = f"{' '.join(command)} failed: {done.stdout}{done.stderr}"
         raise StackError(msg)

@@ -1,6 +1,13 @@
-"""A real PostgreSQL, from a wheel; on a socket in a folder of its own."""
+"""
+A real PostgreSQL.
 
+    postgres          from a wheel, on a socket in a folder of its own; it has no extensions of PostgreSQL's own
+    debian_postgres   Debian's, on a port of its own; Prefect's migrations ask for pg_trgm
+"""
+
+import os
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -9,6 +16,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from ports import free_ports
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.system)]
 
@@ -47,3 +55,32 @@ def postgres() -> Iterator[Postgres]:
     finally:
         server.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def debian_postgres(folder: Path) -> Iterator[str]:
+    """Yield `user@address` of a server that trusts everybody on this machine."""
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not binaries:
+        pytest.skip("no PostgreSQL of Debian's: apt-get install postgresql")
+    owner = "postgres" if os.getuid() == 0 else None  # the server refuses to run as root
+    if owner:
+        shutil.chown(folder, owner)
+
+    def run(program: str, *words: str) -> None:
+        subprocess.run(
+            [binaries[-1] / program, "-D", folder / "data", *words],
+            user=owner,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            check=True,
+        )
+
+    (port,) = free_ports(1)
+    run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
+    try:
+        yield f"postgres@127.0.0.1:{port}"
+    finally:
+        run("pg_ctl", "stop", "-w", "-m", "fast")

@@ -46,6 +46,14 @@ def rows(url, query="SELECT * FROM prediction_log ORDER BY created_at, id"):
         engine.dispose()
 
 
+def change(url, *statements):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
 def until(is_so, seconds=15.0):
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -168,6 +176,26 @@ def test_a_database_that_stops_and_returns_gets_every_row_once(store, log_folder
         until(lambda: 'outcome="written"} 60.0' in client.get("/metrics").text)
 
     assert [row["customer_id"] for row in rows(database)] == [str(n) for n in range(60)]
+
+
+@both
+def test_a_database_that_comes_back_with_a_half_applied_migration_gets_every_row_once(store, log_folder, database):
+    """An operator restored a copy: the table is there, one index and the migration's version are not."""
+    decide(store, "A", 1)
+    with app(store, log_folder, database) as client:
+        client.post("/predict", json={"rows": [ROW], "ids": [0]})
+    away = f"postgresql+psycopg://postgres@127.0.0.1:{free_ports(1)[0]}/none"
+    with app(store, log_folder, away) as client:
+        client.post("/predict", json={"rows": [ROW], "ids": [1]})
+        until(lambda: "interlock_log_failing 1.0" in client.get("/metrics").text)
+    change(database, "DELETE FROM prediction_log_version", "DROP INDEX ix_prediction_log_customer_id")
+
+    with app(store, log_folder, database) as client:
+        client.post("/predict", json={"rows": [ROW], "ids": [2]})
+        until(lambda: 'interlock_log_rows_total{outcome="written"} 2.0' in client.get("/metrics").text)
+
+    assert [row["customer_id"] for row in rows(database)] == ["0", "1", "2"]
+    assert rows(database, "SELECT version_num FROM prediction_log_version") == [{"version_num": "0001"}]
 
 
 @pytest.mark.system
