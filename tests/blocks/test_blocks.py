@@ -101,9 +101,31 @@ def test_every_setting_is_documented():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ENVIRONMENT", "staging"), ("PREFECT_PORT", "0"), ("MLFLOW_PORT", "x"), ("SERVING_MODEL", "a b")],
+    [
+        ("ENVIRONMENT", "staging"),
+        ("PREFECT_PORT", "0"),
+        ("MLFLOW_PORT", "x"),
+        ("SERVING_MODEL", "a b"),
+        ("SERVING_START_COMMAND", "a 'b"),
+    ],
 )
 def test_a_setting_out_of_range_is_refused(monkeypatch, name, value):
     monkeypatch.setenv(f"INTERLOCK_{name}", value)
     with pytest.raises(ValueError, match=name.lower()):
         Settings()
+
+
+def test_the_local_stack_starts_its_app_by_its_supervisor_and_another_one_as_it_is_told(settings):
+    local, told, elsewhere = (
+        blocks_of(settings(**change))[2].start_command
+        for change in (
+            {},
+            {"serving_start_command": "docker compose up -d 'the app'", "serving_urls": "http://a"},
+            {"serving_urls": "http://a"},
+        )
+    )
+
+    assert local[0].endswith("/bin/supervisorctl")
+    assert local[1:] == ["-c", str(settings().supervisor_config), "start", "serving"]
+    assert told == ["docker", "compose", "up", "-d", "the app"]
+    assert elsewhere is None
