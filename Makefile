@@ -5,12 +5,14 @@ BIN := .venv/bin
 READY := .venv/ready
 TRITON := .venv/triton
 CREDIT := .venv/credit
+DASK := .venv/dask
 FAST := not system and not slow and not faults
 
 # The blocks of packages (`a|b`) in the lock, and the lock without them.
 only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
 without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
 CATBOOST := catboost|graphviz|plotly
+DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
 .PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants check up down status bench lock
 
@@ -32,7 +34,7 @@ down: $(READY)          ## stop them; what they stored stays
 status: $(READY)        ## what runs, what is live, what disagrees
 	@$(BIN)/interlock status
 
-test: $(TRITON) $(CREDIT)         ## everything that this machine can run
+test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can run
 	$(BIN)/pytest
 
 # The proofs, each whole; `make test` runs a third of their cases.
@@ -56,7 +58,7 @@ test-races: $(READY)    ## releases and rollbacks at the same instant
 test-mutants: $(TRITON) ## seeded bugs, each caught by a test that is named
 	$(call proof,test_mutants.py)
 
-check: $(TRITON) $(CREDIT)        ## the gate before a commit
+check: $(TRITON) $(CREDIT) $(DASK)        ## the gate before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -72,7 +74,7 @@ bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.prediction_log
 
 lock: $(READY)          ## resolve the dependencies again
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --extra credit \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --extra credit --extra dask \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
 
 # uv comes from the lock as well; it installs the rest many times faster than pip.
@@ -84,7 +86,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(call only,uv) > .venv/uv.lock
 	@$(BIN)/pip install -q --require-hashes -r .venv/uv.lock
-	@$(call without,nvidia-pytriton|$(CATBOOST)) > .venv/all.lock
+	@$(call without,nvidia-pytriton|$(CATBOOST)|$(DASKS)) > .venv/all.lock
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode .venv/all.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
@@ -99,4 +101,10 @@ $(TRITON): $(READY)
 $(CREDIT): $(READY)
 	@$(call only,$(CATBOOST)) > .venv/credit.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/credit.lock
+	@touch $@
+
+# The extra `dask`.
+$(DASK): $(READY)
+	@$(call only,$(DASKS)) > .venv/dask.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/dask.lock
 	@touch $@
