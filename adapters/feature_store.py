@@ -1,10 +1,11 @@
 """Tables in a database, by SQLAlchemy URL: SQLite, PostgreSQL, MariaDB."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Column, CursorResult, Float, MetaData, String, Table, text
+from sqlalchemy import Column, Float, MetaData, Row, String, Table, text
 
 from adapters.database import connected
 from delivery import encoding
@@ -36,7 +37,26 @@ class FeatureStore:
             Unreachable: The database does not answer.
         """
         with connected(self._url, self._timeout_s) as connection:
-            return _columns(connection.execute(text(query)))
+            result = connection.execute(text(query))
+            return _columns(list(result.keys()), result.all())
+
+    def stream(self, query: str, rows: int) -> Iterator[encoding.Table]:
+        """
+        Yield the rows of *query*, *rows* at most at once, from a cursor of the server; one piece at least.
+
+        Raises:
+            NotFound: There is no such table, column or database.
+            Refused: The URL or the query is none, or the database says no.
+            Unreachable: The database does not answer.
+        """
+        with connected(self._url, self._timeout_s) as connection:
+            result = connection.execution_options(yield_per=rows).execute(text(query))
+            names, some = list(result.keys()), False
+            for piece in result.partitions():
+                yield _columns(names, piece)
+                some = True
+            if not some:
+                yield _columns(names, ())
 
     def replace(self, name: str, table: encoding.Table) -> None:
         """
@@ -57,8 +77,7 @@ class FeatureStore:
                 connection.execute(made.insert(), rows)
 
 
-def _columns(result: CursorResult[Any]) -> encoding.Table:
-    names, rows = list(result.keys()), result.all()
+def _columns(names: Sequence[str], rows: Sequence[Row[Any]]) -> encoding.Table:
     return {name: np.fromiter((row[i] for row in rows), dtype=object, count=len(rows)) for i, name in enumerate(names)}
 
 

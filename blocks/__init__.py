@@ -6,8 +6,9 @@ Where things are and how to prove who we are: configuration, and `.connect()`, w
     model_repository   the folder that engines read
     serving_api        the serving app, one or several replicas
     triton_server      Triton, one or several replicas
-    feature_store      tables to train on
+    feature_store      tables to train on and to predict
     prediction_log     the table of answers
+    batch_folder       batches, and what computes them
     chat_webhook       where people are told
     engines            finds the block of an engine that a record names
 

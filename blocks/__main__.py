@@ -4,6 +4,7 @@ import os
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.batch_folder import BatchFolder
 from blocks.chat_webhook import ChatWebhook
 from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
@@ -37,6 +38,7 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
         ),
         FeatureStore(url=settings.feature_store),
         PredictionLog(url=settings.prediction_log),
+        BatchFolder(root=settings.batches, runner=settings.batch_runner),
     ]
 
 

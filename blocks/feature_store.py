@@ -1,16 +1,16 @@
-"""Block: where the tables are that models are trained on."""
+"""Block: where the tables are that models are trained on, and asked about."""
 
 from typing import ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters import feature_store
+from adapters import answer_table, feature_store
 from blocks.named import NamedBlock
 
 
 class FeatureStore(NamedBlock):
     """
-    A database with tables to train on: SQLite, PostgreSQL or MariaDB.
+    A database with tables to train on, and to predict: SQLite, PostgreSQL or MariaDB.
 
     Example:
         ```python
@@ -34,3 +34,7 @@ class FeatureStore(NamedBlock):
     def connect(self) -> feature_store.FeatureStore:
         """Return the database. Nothing is opened before the first question."""
         return feature_store.FeatureStore(self.url.get_secret_value(), self.timeout_s)
+
+    def answers(self, table: str) -> answer_table.AnswerTable:
+        """Return a table of answers in the database. Nothing is opened before its first call."""
+        return answer_table.AnswerTable(self.url.get_secret_value(), table, self.timeout_s)

@@ -81,7 +81,11 @@ class Settings(BaseSettings):
         default=None, description="SQLAlchemy URL of the prediction log; <home>/prediction-log/predictions.db"
     )
     feature_store_url: SecretStr | None = Field(
-        default=None, description="SQLAlchemy URL of the tables to train on; <home>/features.db"
+        default=None, description="SQLAlchemy URL of the tables to train on and to predict; <home>/features.db"
+    )
+    batch_folder: Path | None = Field(default=None, description="folder of batches; <home>/batches")
+    batch_runner: str = Field(
+        default="threads", description="what computes batches: threads, dask, or the address of a Dask scheduler"
     )
 
     @property
@@ -163,6 +167,11 @@ class Settings(BaseSettings):
     def feature_store(self) -> SecretStr:
         """The SQLAlchemy URL of the tables to train on."""
         return self.feature_store_url or SecretStr(f"sqlite:///{self.home}/features.db")
+
+    @property
+    def batches(self) -> Path:
+        """The folder of batches."""
+        return (self.batch_folder or self.home / "batches").absolute()
 
     def serving_token(self) -> SecretStr:
         """Return the x-token, the first line of its file; made at first use, readable by its owner only."""

@@ -10,7 +10,7 @@ message names row and column, never the value. The serving app and batches come 
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from types import NoneType
@@ -51,18 +51,36 @@ def encode_rows(rows: Sequence[object], columns: Sequence[Column]) -> Rows:
     return tensor
 
 
-def encode_table(table: Table, columns: Sequence[Column]) -> Rows:
+def encode_table(table: Table, columns: Sequence[Column], first: int = 0) -> Rows:
     """
     Return a table as a tensor, shape (n, features); columns that the model does not take are left out.
+
+    Args:
+        table: Of which every column has n cells.
+        columns: What the model takes.
+        first: Position of the table's first row in what it is a piece of, for messages.
 
     Raises:
         InvalidRows: A column is missing, or a cell is nothing that the column takes.
     """
-    missing = [column.name for column in columns if column.name not in table]
+    check_columns(table, columns)
+    tensor: Rows = np.empty((len(table[columns[0].name]), len(columns)), dtype=np.float32)
+    for place, column in enumerate(columns):
+        tensor[:, place] = _encoded(table[column.name], column, first)
+    return tensor
+
+
+def check_columns(names: Collection[str], columns: Sequence[Column]) -> None:
+    """
+    Look whether a table with the columns *names* has what the model takes.
+
+    Raises:
+        InvalidRows: A column is missing.
+    """
+    missing = [column.name for column in columns if column.name not in names]
     if missing:
-        msg = f"the table has no column {listed(missing)}; it has {listed(table)}"
+        msg = f"the table has no column {listed(missing)}; it has {listed(names)}"
         raise InvalidRows(msg)
-    return np.column_stack([_codes(table[c.name], c) if c.categories else _numbers(table[c.name], c) for c in columns])
 
 
 def listed(names: Collection[str]) -> str:
@@ -118,36 +136,43 @@ def _number(cell: object, row: int, column: Column) -> float:
     return number
 
 
-def _numbers(cells: npt.NDArray[Any], column: Column) -> Rows:
+def _encoded(cells: npt.NDArray[Any], column: Column, first: int) -> Rows:
+    """Return a column with NaN where a cell is missing; infinity stands for what is wrong."""
+    if column.categories:
+        numbers, otherwise = _codes(cells, column), f"not one of {', '.join(column.categories)}"
+    else:
+        numbers, otherwise = _numbers(cells, column, first), "not a finite float32"
+    if np.isinf(numbers).any():
+        raise _wrong(first + int(np.isinf(numbers).argmax()), column, otherwise)
+    if not column.nullable and np.isnan(numbers).any():
+        raise _wrong(first + int(np.isnan(numbers).argmax()), column, "null, and the column is not nullable")
+    return numbers
+
+
+def _numbers(cells: npt.NDArray[Any], column: Column, first: int) -> Rows:
     if cells.dtype.kind not in "fiuO":
-        raise _wrong(0, column, "not a number")
+        raise _wrong(first, column, "not a number")
     if cells.dtype.kind == "O" and not set(map(type, cells)) <= NUMBERS:
-        raise _wrong([type(cell) in NUMBERS for cell in cells].index(False), column, "not a number")
+        raise _wrong(first + [type(cell) in NUMBERS for cell in cells].index(False), column, "not a number")
     with np.errstate(over="ignore"):
-        numbers = cells.astype(np.float64).astype(np.float32)
-    return _checked(numbers, column, "not a finite float32")
+        return cells.astype(np.float64).astype(np.float32)
+
+
+class _Codes(dict[object, float]):
+    """The code of a category; NaN for what is missing, infinity for what is none."""
+
+    def __missing__(self, cell: object) -> float:
+        return math.nan if cell != cell else math.inf  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _codes(cells: npt.NDArray[Any], column: Column) -> Rows:
-    codes = {name: float(code) for code, name in enumerate(column.categories)}
-    encoded = np.array([_code(cell, codes) for cell in cells], dtype=np.float32)
-    return _checked(encoded, column, f"not one of {', '.join(column.categories)}")
-
-
-def _code(cell: object, codes: Mapping[str, float]) -> float:
-    """Return the code of a category, NaN where it is missing, and infinity for what is none."""
-    if isinstance(cell, str):
-        return codes.get(cell, math.inf)
-    return math.nan if cell is None or cell != cell else math.inf  # noqa: PLR0124 - only NaN differs from itself
-
-
-def _checked(numbers: Rows, column: Column, otherwise: str) -> Rows:
-    """Refuse infinity, which stands for what is wrong, and NaN where the column is not nullable."""
-    if np.isinf(numbers).any():
-        raise _wrong(int(np.isinf(numbers).argmax()), column, otherwise)
-    if not column.nullable and np.isnan(numbers).any():
-        raise _wrong(int(np.isnan(numbers).argmax()), column, "null, and the column is not nullable")
-    return numbers
+    codes = _Codes({None: math.nan} | {name: float(code) for code, name in enumerate(column.categories)})
+    plain = cells.tolist()
+    try:
+        return np.fromiter(map(codes.__getitem__, plain), dtype=np.float32, count=len(plain))
+    except TypeError:  # a list has no hash, and is no category
+        found = (codes[cell] if isinstance(cell, Hashable) else math.inf for cell in plain)
+        return np.fromiter(found, dtype=np.float32, count=len(plain))
 
 
 def _wrong(row: int, column: Column, what: str) -> InvalidRows:

@@ -12,13 +12,14 @@ Every error of a delivery, and what to do about it.
     |  |- DigestRefused       these bytes failed before and nobody forced them
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
     |  |- InvalidRows         rows that a model does not take
+    |  |- Unreadable          a file of rows that is cut short, damaged, or changed while it was read
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
     |  |- OutOfTime           the release held the lock for as long as it may
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
     |  |- Unreadable          the model repository cannot be read
-    |  `- Unwritable          the model repository cannot be written
+    |  `- Unwritable          a folder cannot be written
     |- Unreachable            nobody answered; the only error that is retried -> retry
     `- Broken                 an answer arrived and it is wrong               -> roll back
        |- SmokeFailed         golden rows came back with other answers
@@ -67,6 +68,10 @@ class InvalidRows(Refused):
     """Rows that a model does not take; the message names row and column, never the value."""
 
 
+class Unreadable(Refused):
+    """A file of rows that is cut short, damaged, or changed while it was read."""
+
+
 class InvalidTraining(Refused):
     """Data or parameters that cannot be trained on."""
 
@@ -92,7 +97,7 @@ class Unreadable(Refused):
 
 
 class Unwritable(Refused):
-    """The model repository cannot be written."""
+    """A folder cannot be written: the model repository, or the one of batches."""
 
 
 class Unreachable(DeliveryError):

@@ -9,6 +9,8 @@ from delivery.errors import InvalidName
 
 MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 RESERVED_ALIAS = re.compile(r"latest|candidate|v\d+", re.IGNORECASE)
 LAST_VERSION = 2**31 - 1
 
@@ -35,6 +37,32 @@ def alias_name(value: str) -> str:
     """
     if not ALIAS.fullmatch(value) or RESERVED_ALIAS.fullmatch(value):
         msg = f"alias {value!r} must match ^{ALIAS.pattern}$ and not be 'latest', 'candidate' or 'v<digits>'"
+        raise InvalidName(msg)
+    return value
+
+
+def batch_name(value: str) -> str:
+    """
+    Return *value* if it may name a batch.
+
+    Raises:
+        InvalidName: Not up to 64 letters, digits, `_` or `-`, the first one a letter or digit.
+    """
+    if not BATCH.fullmatch(value):
+        msg = f"batch {value!r} must match ^{BATCH.pattern}$"
+        raise InvalidName(msg)
+    return value
+
+
+def table_name(value: str) -> str:
+    """
+    Return *value* if it may name a table.
+
+    Raises:
+        InvalidName: Not up to 63 letters, digits or `_`, the first one no digit.
+    """
+    if not TABLE.fullmatch(value):
+        msg = f"table {value!r} must match ^{TABLE.pattern}$"
         raise InvalidName(msg)
     return value
 

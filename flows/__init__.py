@@ -6,6 +6,7 @@ Stories that an operator starts; the only place with @flow.
     continuous_deployment    the newest version that passed the gate -> release, or skip
     manual_rollback          an operator's switch: back to an older version
     reconcile                everything equal to the decisions, where it can be seen
+    batch_predict            the rows of a table or a file -> answers by one version
     retention                delete what the prediction log has held for long enough
     recover_run              the hook of every flow: calls `delivery.recovery.recover`, has no logic of its own
 """

@@ -1,6 +1,8 @@
 """Versions computed in this process: ONNX only, the digest checked, one thread each."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Timer
@@ -38,22 +40,31 @@ class OnnxModel(Model):
 
     def self_test(self, timeout_s: float) -> None:
         """Compute the golden rows here."""
-        options = onnxruntime.RunOptions()
-        timer = Timer(timeout_s, lambda: setattr(options, "terminate", True))
-        timer.start()
         try:
-            answers = self.compute(self.manifest.golden.tensor, options)
+            with stopping_after(timeout_s) as options:
+                answers = self.compute(self.manifest.golden.tensor, options)
         except Exception as error:
             msg = f"v{self.version} cannot infer its golden rows within {timeout_s:g} s: {error}"
             raise SmokeFailed(msg) from error
-        finally:
-            timer.cancel()
         compare(self.manifest.golden, answers.labels, answers.probabilities)
 
     def compute(self, rows: Rows, options: onnxruntime.RunOptions) -> Answers:
         """Return the answers for *rows*, shape (n, features); another thread may set `options.terminate`."""
         labels, probabilities = self.session.run(self.manifest.outputs, {self.manifest.input_name: rows}, options)
         return Answers(np.asarray(labels), np.asarray(probabilities))
+
+
+@contextmanager
+def stopping_after(timeout_s: float) -> Iterator[onnxruntime.RunOptions]:
+    """Yield options by which whatever computes is told to stop when *timeout_s* have passed."""
+    options = onnxruntime.RunOptions()
+    timer = Timer(timeout_s, lambda: setattr(options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield options
+    finally:
+        timer.cancel()
 
 
 class OnnxSource:
@@ -64,7 +75,7 @@ class OnnxSource:
         self._store = store
         self._model = model
 
-    def staged(self, version: int, sha256: str | None) -> Model:
+    def staged(self, version: int, sha256: str | None) -> OnnxModel:
         """Load it beside what is live."""
         manifest = checked_manifest(self._store, self._model, version, sha256)
         session = self._open(version, manifest)

@@ -10,6 +10,8 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     serving         the serving app before a release
     release         the model repository and its engines
     reconcile       one pass over the models
+    batch           rows of a table, answered part by part
+    runner          threads of this process, or a Dask cluster
     prediction_log  the table of answers
     news            people: chat messages
     pages           people: artifacts in the Prefect UI

@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from adapters.rows_file import RowsFile
+from delivery.batch import Question
+from delivery.errors import Refused
 from delivery.gate import check_threshold
-from delivery.names import alias_name, model_name
+from delivery.names import alias_name, model_name, table_name, version_number
+from delivery.store.files import sha256_of
 from learners.catalogue import find, parameters
 from learners.learner import Learner
 from learners.table import TableLearner
@@ -39,3 +44,45 @@ def plan(learner: str, params: Mapping[str, Any], metric: str, threshold: float,
     check_threshold(metric, threshold)
     found = find(learner)
     return Plan(learner, found, parameters(found, params))
+
+
+def ask(
+    model: str,
+    alias: str,
+    version: int | None,
+    parquet: str | None,
+    query: str | None,
+    table: str | None,
+    feature_store: str,
+    chunk_rows: int,
+) -> tuple[RowsFile | None, Question]:
+    """
+    Return what is asked of a batch, and the file with its rows, if they are in one.
+
+    Raises:
+        Refused: A name is none, there is no such file, it is no Parquet file, or there is a query besides.
+    """
+    model_name(model)
+    alias_name(alias)
+    if version is not None:
+        version_number(version)
+    if table:
+        table_name(table)
+    if parquet and query:
+        msg = "rows come from a Parquet file or from a query, not from both"
+        raise Refused(msg)
+    file = RowsFile.at(Path(parquet).absolute()) if parquet else None
+    if file:
+        file.groups()
+    question = Question(
+        model=model,
+        alias=alias,
+        version=version,
+        parquet=str(file.path) if file else None,
+        parquet_sha256=sha256_of(file.path) if file else None,
+        query=query,
+        feature_store=feature_store if table or not file else None,
+        table=table,
+        chunk_rows=chunk_rows,
+    )
+    return file, question

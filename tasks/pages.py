@@ -1,11 +1,15 @@
-"""Pages in the Prefect UI, as artifacts. A page that cannot be published never fails a release."""
+"""Pages in the Prefect UI, as artifacts. A page that cannot be published never fails a run."""
 
 import logging
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+from uuid import UUID
 
 import httpx
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 
 from delivery.gate import Verdict
@@ -14,6 +18,7 @@ from delivery.records import Current, Kind
 from delivery.release import Release
 
 log = logging.getLogger(__name__)
+EVERY_S = 1.0
 DONE: dict[Kind, str] = {"release": "released", "rollback": "serves again"}
 
 
@@ -47,6 +52,31 @@ def publish_reports(reports: Sequence[Report]) -> None:
     _publish("reconcile", markdown, "What disagreed with the decisions, and what was done")
 
 
+class Progress:
+    """How much of *total* is done, as a bar in the Prefect UI; at most one change a second."""
+
+    def __init__(self, key: str, description: str, total: int) -> None:
+        """Show the empty bar."""
+        self._total = max(1, total)
+        self._done = 0
+        self._shown_at = time.monotonic()
+        self._bar: UUID | None = None
+        with _told():
+            self._bar = cast("UUID", create_progress_artifact(0.0, _key(key), description))
+
+    def add(self, count: int) -> None:
+        """Show that *count* more are done."""
+        self._done += count
+        now = time.monotonic()
+        if now - self._shown_at < EVERY_S and self._done < self._total:
+            return
+        self._shown_at = now
+        if self._bar is None:
+            return
+        with _told():
+            update_progress_artifact(self._bar, 100.0 * self._done / self._total)
+
+
 def _side(name: str, current: Current, alias: str) -> str:
     variant = current.variants.get(alias)
     if variant is None:
@@ -69,7 +99,17 @@ def _publish_release(model: str, alias: str, markdown: str) -> None:
 
 
 def _publish(key: str, markdown: str, description: str) -> None:
+    with _told():
+        create_markdown_artifact(markdown, key=_key(key), description=description)
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
     try:
-        create_markdown_artifact(markdown, key=re.sub(r"[^a-z0-9]+", "-", key.lower()), description=description)
+        yield
     except (PrefectException, httpx.HTTPError) as error:
         log.warning("the page could not be published: %s", error)

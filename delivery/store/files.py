@@ -161,7 +161,7 @@ def writing(path: Path) -> Iterator[None]:
     except (FileExistsError, BlockingIOError):
         raise
     except OSError as error:
-        msg = f"the model repository {path} cannot be written: {error.strerror or error}"
+        msg = f"the folder {path} cannot be written: {error.strerror or error}"
         raise Unwritable(msg) from error
 
 

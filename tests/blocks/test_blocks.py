@@ -7,11 +7,13 @@ from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 
+from adapters.batch_folder import BatchFolder as Folder
 from adapters.chat import Silence, Webhook
 from adapters.feature_store import FeatureStore as Tables
 from adapters.mlflow_registry import MlflowRegistry as Registry
 from adapters.prediction_log import PredictionLog as Log
 from blocks.__main__ import blocks_of
+from blocks.batch_folder import BatchFolder
 from blocks.chat_webhook import ChatWebhook
 from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
@@ -28,7 +30,16 @@ class TestStandard(BlockStandardTestSuite):
     """What Prefect asks of every block."""
 
     @pytest.fixture(
-        params=[MlflowRegistry, ModelRepository, ServingApi, TritonServer, ChatWebhook, FeatureStore, PredictionLog]
+        params=[
+            MlflowRegistry,
+            ModelRepository,
+            ServingApi,
+            TritonServer,
+            ChatWebhook,
+            FeatureStore,
+            PredictionLog,
+            BatchFolder,
+        ]
     )
     def block(self, request) -> type[Block]:
         return request.param
@@ -47,7 +58,7 @@ def settings(tmp_path, monkeypatch):
 def test_each_block_connects_to_its_adapter(settings):
     kinds = [type(block.connect()) for block in blocks_of(settings())]
 
-    assert kinds == [Registry, Store, Engine, Silence, Engine, Tables, Log]
+    assert kinds == [Registry, Store, Engine, Silence, Engine, Tables, Log, Folder]
     assert isinstance(blocks_of(settings(chat_url="http://chat/secret"))[3].connect(), Webhook)
 
 

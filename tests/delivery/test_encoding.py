@@ -121,6 +121,13 @@ def test_a_cell_of_a_category_that_is_a_list_is_refused():
         encode_table(table(GOOD) | {"job": cells}, COLUMNS)
 
 
+def test_a_piece_of_a_table_names_the_row_by_its_position_in_the_whole():
+    for change, column in (({"age": None}, "age"), ({"age": "4111"}, "age"), ({"job": "4111"}, "job")):
+        with pytest.raises(InvalidRows, match=f"row 1000001, column {column}") as refused:
+            encode_table(table(GOOD, GOOD | change), COLUMNS, first=1_000_000)
+        assert "4111" not in str(refused.value)
+
+
 def test_a_table_without_a_column_is_refused_by_name():
     renamed = {name.replace("income", "salary"): cells for name, cells in table(GOOD).items()}
 

@@ -13,7 +13,7 @@ from flows.recover_run import recover_run
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 KEYS = {"name", "entrypoint", "description", "tags", "work_pool", "concurrency_limit", "parameters", "schedules"}
-BLOCKS = ("registry", "repository", "serving", "triton", "chat", "feature_store", "prediction_log")
+BLOCKS = ("registry", "repository", "serving", "triton", "chat", "feature_store", "prediction_log", "batches")
 
 
 def flow_of(deployment) -> Flow:
@@ -43,7 +43,7 @@ class TestDeployment:
 
     def test_every_way_to_end_badly_has_the_hook(self, deployment):
         flow = flow_of(deployment)
-        if "repository" not in inspect.signature(flow.fn).parameters:
+        if "registry" not in inspect.signature(flow.fn).parameters:
             pytest.skip("releases nothing")
         for hooks in (flow.on_failure_hooks, flow.on_crashed_hooks, flow.on_cancellation_hooks):
             assert recover_run in hooks

@@ -6,12 +6,12 @@ from prefect.states import Failed
 from prefect.tasks import Task
 
 from delivery.errors import Broken, Refused, Unreachable
-from tasks import feature_store, prediction_log, registry, release, serving, tracking, training
+from tasks import batch, feature_store, prediction_log, registry, release, serving, tracking, training
 from tasks.step import only_unreachable
 
 STEPS = [
     value
-    for module in (feature_store, prediction_log, registry, release, serving, tracking, training)
+    for module in (batch, feature_store, prediction_log, registry, release, serving, tracking, training)
     for value in vars(module).values()
     if isinstance(value, Task)
 ]

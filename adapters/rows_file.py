@@ -1,0 +1,180 @@
+"""Rows to predict, in a Parquet file that is read and written piece by piece: memory is bounded by the piece."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import parquet
+
+from delivery.batch import CUSTOMER, Part
+from delivery.encoding import Table, check_columns, encode_table
+from delivery.errors import InvalidRows, NotFound, Unreadable
+from delivery.manifest import Column, Rows
+from delivery.store.files import sync_file
+
+BUFFER = 1 << 20
+"""Bytes of a column that are read at once; without it, a whole row group is."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive rows, of which the first has the position *first*."""
+
+    first: int
+    cells: pa.RecordBatch
+
+    def tensor(self, columns: Sequence[Column]) -> Rows:
+        """
+        Return the rows as the model takes them, shape (n, features).
+
+        Raises:
+            InvalidRows: A cell is nothing that its column takes.
+        """
+        table = {column.name: _numpy(self.cells.column(column.name)) for column in columns}
+        return encode_table(table, columns, self.first)
+
+    def customers(self) -> pa.Array:
+        """Return whose rows these are, as text; null where the file does not say."""
+        if CUSTOMER not in self.cells.schema.names:
+            return pa.nulls(self.cells.num_rows, pa.string())
+        return self.cells.column(CUSTOMER).cast(pa.string())
+
+
+@dataclass(frozen=True)
+class RowsFile:
+    """A Parquet file as it was when it was first looked at."""
+
+    path: Path
+    size: int
+    changed_ns: int
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """
+        Return the file at *path*.
+
+        Raises:
+            NotFound: There is none.
+        """
+        try:
+            stat = path.stat()
+        except OSError as error:
+            msg = f"there is no file {path}: {error.strerror}"
+            raise NotFound(msg) from error
+        return cls(path, stat.st_size, stat.st_mtime_ns)
+
+    def groups(self) -> list[int]:
+        """
+        Return the number of rows of each row group.
+
+        Raises:
+            Unreadable: It is cut short, damaged, or no Parquet file.
+        """
+        with self._opened() as file:
+            return [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+
+    def check(self, columns: Sequence[Column]) -> None:
+        """
+        Look whether it has the columns that a model takes.
+
+        Raises:
+            InvalidRows: A column is missing, or is there twice, or `customer_id` is no text.
+            Unreadable: It is cut short, damaged, or no Parquet file.
+        """
+        with self._opened() as file:
+            schema = file.schema_arrow
+        check_columns(schema.names, columns)
+        twice = [c for c in (*(c.name for c in columns), CUSTOMER) if schema.names.count(c) > 1]
+        if twice:
+            msg = f"column {twice[0]} is there twice"
+            raise InvalidRows(msg)
+        if CUSTOMER in schema.names and not _is_id(schema.field(CUSTOMER).type):
+            msg = f"column {CUSTOMER}: neither text nor a whole number"
+            raise InvalidRows(msg)
+
+    def pieces(self, part: Part, columns: Sequence[Column], rows: int) -> Iterator[Piece]:
+        """
+        Yield the rows of *part*, *rows* at most at once.
+
+        Raises:
+            Unreadable: It is damaged, or has changed.
+        """
+        first = part.first
+        with self._opened() as file:
+            wanted = {column.name for column in columns} | {CUSTOMER}
+            names = [name for name in file.schema_arrow.names if name in wanted]
+            batches = file.iter_batches(rows, list(part.groups), names, use_threads=False) if part.groups else ()
+            for cells in batches:
+                yield Piece(first, cells)
+                first += cells.num_rows
+        if first != part.first + part.rows:
+            msg = f"{self.path}: rows {part.first} to {part.first + part.rows - 1} are not all there"
+            raise Unreadable(msg)
+
+    @contextmanager
+    def _opened(self) -> Iterator[parquet.ParquetFile]:
+        try:
+            with parquet.ParquetFile(
+                self.path, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True
+            ) as file:
+                self._check_unchanged()
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            msg = f"{self.path} cannot be read: it is cut short, damaged, or no Parquet file"
+            raise Unreadable(msg) from error
+
+    def _check_unchanged(self) -> None:
+        if RowsFile.at(self.path) != self:
+            msg = f"{self.path} has changed since this run began"
+            raise Unreadable(msg)
+
+
+def write_rows(path: Path, tables: Iterable[Table], columns: Sequence[Column]) -> int:
+    """
+    Write the pieces of a table as a file at *path*, durably; return the number of rows.
+
+    Raises:
+        InvalidRows: A column is missing, or a cell is nothing that its column takes; the message names both.
+    """
+    features = [pa.field(column.name, pa.string() if column.categories else pa.float32()) for column in columns]
+    schema, first = pa.schema([*features, pa.field(CUSTOMER, pa.string())]), 0
+    with parquet.ParquetWriter(path, schema, write_page_checksum=True) as file:
+        for table in tables:
+            tensor = encode_table(table, columns, first)
+            arrays = [_arrow(tensor[:, place], column) for place, column in enumerate(columns)]
+            file.write_batch(pa.record_batch([*arrays, _customers(table, len(tensor))], schema=schema))
+            first += len(tensor)
+    sync_file(path)
+    return first
+
+
+def _is_id(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(
+        is_kind(kind)
+        for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
+    )
+
+
+def _numpy(cells: pa.Array) -> npt.NDArray[Any]:
+    decoded = cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+    return np.asarray(decoded.to_numpy(zero_copy_only=False))
+
+
+def _arrow(codes: Rows, column: Column) -> pa.Array:
+    """Return a column of a tensor; a category by its name again, so that it is checked as every other file is."""
+    missing = np.isnan(codes)
+    if not column.categories:
+        return pa.array(codes, pa.float32(), mask=missing)
+    places = pa.array(np.where(missing, 0, codes).astype(np.int32), mask=missing)
+    return pa.DictionaryArray.from_arrays(places, pa.array(column.categories, pa.string())).dictionary_decode()
+
+
+def _customers(table: Table, rows: int) -> pa.Array:
+    cells = table[CUSTOMER].tolist() if CUSTOMER in table else [None] * rows
+    return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())

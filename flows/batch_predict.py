@@ -1,0 +1,93 @@
+r"""
+Answer the rows of a table or a file by one version, whatever is decided meanwhile.
+
+    ask -> pin -> begin -> (copy rows of a query) -> score, part by part -> (fill table) -> publish
+       \_______ refused: nothing was written ______/      \_ killed: the same batch goes on _/
+"""
+
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from adapters.batch_folder import Work
+from adapters.rows_file import RowsFile
+from blocks.batch_folder import BatchFolder
+from blocks.feature_store import FeatureStore
+from blocks.model_repository import ModelRepository
+from delivery.batch import Batch, Part, parts_of
+from delivery.store import Store
+from tasks import batch as steps
+from tasks.inputs import ask
+from tasks.pages import Progress
+from tasks.runner import computed, runner_of
+
+
+@flow
+def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
+    model: str = "credit",
+    alias: str = "A",
+    version: int | None = None,
+    parquet: str | None = None,
+    query: str | None = None,
+    table: str | None = None,
+    batch: str | None = None,
+    chunk_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 65_536,
+    repository: str = "dev",
+    feature_store: str = "dev",
+    batches: str = "dev",
+) -> State[Any]:
+    """
+    Predict every row of a Parquet file or of a query, by the version that is live now or by *version*.
+
+    The answers (position, customer_id, predict, confidence, model, version, run_id, batch) appear at once, when all
+    are there. A run that was killed is gone on with by another one that names the same batch: the same version, the
+    same rows, each once.
+
+    Args:
+        model: Registered name in MLflow, and folder in the repository.
+        alias: Whose live version answers.
+        version: A version in the repository, instead.
+        parquet: Path of a file with the rows; without it, a query.
+        query: SQL, in an order that is always the same; without it, the block's, or the learner's.
+        table: Table in the feature store that takes the answers, beside Parquet.
+        batch: Name of the batch; the same name goes on where it stopped. Without one, the flow run's id.
+        chunk_rows: Most rows in memory at once, per thread.
+        repository: Name of the block ModelRepository.
+        feature_store: Name of the block FeatureStore.
+        batches: Name of the block BatchFolder.
+
+    Raises:
+        DeliveryError: Why there are no answers; for rows it names row and column, never the value.
+    """
+    store, place = ModelRepository.named(repository).connect(), BatchFolder.named(batches)
+    tables = FeatureStore.named(feature_store)
+    file, question = ask(model, alias, version, parquet, query, table, feature_store, chunk_rows)
+
+    with place.connect().open(batch or str(flow_run.id)) as work:
+        pinned = steps.pin(store, work, question)
+        by = f"{model} v{pinned.version}"
+        if work.is_finished():
+            return Completed(name="AlreadyDone", message=f"{work.finished} was answered by {by} before")
+        steps.begin(store, work, pinned, file, tables)
+        rows = file or steps.copy_rows(tables, store, work, pinned)
+        parts = parts_of(rows.groups(), chunk_rows)
+        _score(place, store, work, pinned, rows, parts)
+        if table:
+            steps.fill_table(tables, work, pinned, parts)
+        where = steps.publish(work)
+    count = sum(part.rows for part in parts)
+    return Completed(message=f"{count} rows answered by {by}: {where}{f' and table {table}' if table else ''}")
+
+
+def _score(place: BatchFolder, store: Store, work: Work, batch: Batch, rows: RowsFile, parts: list[Part]) -> None:
+    missing = work.missing(parts)
+    bar = Progress(f"batch-{work.name}", f"Rows of batch {work.name}", sum(part.rows for part in parts))
+    bar.add(sum(part.rows for part in parts) - sum(part.rows for part in missing))
+    same = {"store": store, "work": work, "batch": batch, "rows": rows}
+    with runner_of(place) as runner:
+        for count in computed(runner, steps.score, ({**same, "part": part} for part in missing)):
+            bar.add(count)

@@ -1,0 +1,158 @@
+"""Rows of a table, answered by one version, part by part; the answers are those of the serving app."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from prefect.logging import get_run_logger
+
+from adapters.answers_file import Answered, read_answers, write_answers
+from adapters.batch_folder import Work
+from adapters.rows_file import Piece, RowsFile, write_rows
+from blocks.feature_store import FeatureStore
+from delivery.batch import Batch, Part, Question, check_not_refused, pinned
+from delivery.errors import Broken, Refused
+from delivery.store import Store
+from delivery.store.files import move, writing
+from learners.catalogue import find
+from learners.table import TableLearner
+from serving.in_process import OnnxModel, OnnxSource, stopping_after
+from tasks.step import step
+
+LONGEST_S = 6 * 3600
+SELF_TEST_S = 60.0
+PIECE_S = 600.0
+AT_ONCE = 4096
+"""Rows that onnxruntime is asked for at once: more, and trees run out of the processor's cache (half the speed)."""
+
+
+@step()
+def pin(store: Store, work: Work, question: Question) -> Batch:
+    """
+    Read the decision, once; a run that goes on keeps the version that the batch was begun with.
+
+    Raises:
+        NotFound: Nothing is live for the alias, or there is no such version in the repository.
+        DigestRefused: These bytes failed, or were rolled back since.
+        DigestMismatch: The file in the repository is something else.
+        Refused: The batch was begun with another question.
+    """
+    begun = work.batch()
+    if begun:
+        begun.check_asked(question)
+    batch = begun or pinned(store, work.name, question)
+    if not work.is_finished():
+        check_not_refused(store, batch)
+        loaded(store.root, question.model, batch.version, batch.sha256)
+    get_run_logger().info("%s: answered by %s v%d", work.name, question.model, batch.version)
+    return batch
+
+
+@step()
+def begin(store: Store, work: Work, batch: Batch, file: RowsFile | None, tables: FeatureStore) -> None:
+    """
+    Look whether the model takes the columns of a file, and the table takes answers; then write the batch down.
+
+    Raises:
+        InvalidRows: A column is missing.
+        Unreadable: The file is cut short, damaged, or no Parquet file.
+        Refused: The table is another one.
+        Unreachable: Its database does not answer.
+    """
+    if file:
+        file.check(store.manifest(batch.question.model, batch.version).columns)
+    if batch.question.table:
+        tables.answers(batch.question.table).check()
+    work.begin(batch)
+
+
+@step(timeout_s=LONGEST_S)
+def copy_rows(tables: FeatureStore, store: Store, work: Work, batch: Batch) -> RowsFile:
+    """
+    Copy what the query gives to a file, once, with a cursor of the server: a run that goes on reads the same rows.
+
+    Raises:
+        InvalidRows: A column is missing, or a cell is nothing that its column takes.
+        NotFound: There is no such table.
+    """
+    if not work.rows.exists():
+        manifest = store.manifest(batch.question.model, batch.version)
+        query = batch.question.query or tables.query or _query(manifest.learner)
+        pieces = tables.connect().stream(query, batch.question.chunk_rows)
+        temporary = work.rows.with_suffix(".new")
+        with writing(work.folder):
+            count = write_rows(temporary, pieces, manifest.columns)
+            move(temporary, work.rows)
+        get_run_logger().info("%d rows of %s", count, query)
+    return RowsFile.at(work.rows)
+
+
+@step(retries=0, timeout_s=LONGEST_S)
+def score(store: Store, work: Work, batch: Batch, rows: RowsFile, part: Part) -> int:
+    """
+    Answer the rows of a part, a piece at a time; return how many.
+
+    Raises:
+        InvalidRows: A cell is nothing that its column takes; the message names row and column, never the value.
+        Unreadable: The file is damaged, or has changed.
+        Broken: The model's answers are none.
+        Unwritable: The folder of batches is full.
+    """
+    model = loaded(store.root, batch.question.model, batch.version, batch.sha256)
+    pieces = rows.pieces(part, model.manifest.columns, batch.question.chunk_rows)
+    answered = (_answered(model, piece) for piece in pieces)
+    return write_answers(work.part(part), batch, model.manifest.class_names, answered)
+
+
+@step(timeout_s=LONGEST_S)
+def fill_table(tables: FeatureStore, work: Work, batch: Batch, parts: list[Part]) -> int:
+    """Write all answers to a table, in one transaction, in place of those that a killed run left; return how many."""
+    pieces = (piece for part in parts for piece in read_answers(work.part(part), batch.question.chunk_rows))
+    return tables.answers(str(batch.question.table)).fill(batch.name, pieces)
+
+
+@step(retries=0)
+def publish(work: Work) -> Path:
+    """Let the folder of the batch appear, at once; return it."""
+    work.publish()
+    return work.finished
+
+
+@lru_cache(maxsize=1)
+def loaded(root: Path, model: str, version: int, sha256: str) -> OnnxModel:
+    """
+    Return the version as the serving app loads it: digest checked, golden rows answered. Kept in the process.
+
+    Raises:
+        NotFound: It is not in the repository.
+        DigestMismatch: The file is something else.
+        SmokeFailed: It does not answer as it did in training.
+    """
+    found = OnnxSource(Store(root), model).staged(version, sha256)
+    found.self_test(SELF_TEST_S)
+    return found
+
+
+def _answered(model: OnnxModel, piece: Piece) -> Answered:
+    tensor = piece.tensor(model.manifest.columns)
+    with stopping_after(PIECE_S) as options:
+        try:
+            answers = [model.compute(tensor[n : n + AT_ONCE], options) for n in range(0, len(tensor), AT_ONCE)]
+        except Exception as error:  # onnxruntime raises eleven classes without a common base
+            msg = f"{model.name} v{model.version} cannot answer the {len(tensor)} rows from row {piece.first}: {error}"
+            raise Broken(msg) from error
+    labels = np.concatenate([answer.labels for answer in answers])
+    confidences = np.concatenate([answer.confidence() for answer in answers])
+    strange = ~np.isfinite(confidences) | (labels < 0) | (labels >= len(model.manifest.class_names))
+    if strange.any():
+        msg = f"{model.name} v{model.version} answers nonsense to row {piece.first + int(strange.argmax())}"
+        raise Broken(msg)
+    return Answered(piece.first, piece.customers(), labels, confidences)
+
+
+def _query(learner: str) -> str:
+    found = find(learner)
+    if not isinstance(found, TableLearner):
+        msg = f"{learner} reads no table: name a Parquet file, or a query"
+        raise Refused(msg)
+    return found.query
