@@ -1,5 +1,6 @@
 """Rows of a table, answered by one version, part by part; the answers are those of the serving app."""
 
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
@@ -78,9 +79,8 @@ def copy_rows(tables: FeatureStore, store: Store, work: Work, batch: Batch) -> R
     if not work.rows.exists():
         manifest = store.manifest(batch.question.model, batch.version)
         query = batch.question.query or tables.query or _query(manifest.learner)
-        pieces = tables.connect().stream(query, batch.question.chunk_rows)
         temporary = work.rows.with_suffix(".new")
-        with writing(work.folder):
+        with closing(tables.connect().stream(query, batch.question.chunk_rows)) as pieces, writing(work.folder):
             count = write_rows(temporary, pieces, manifest.columns)
             move(temporary, work.rows)
         get_run_logger().info("%d rows of %s", count, query)

@@ -32,10 +32,11 @@ def runner_of(block: BatchFolder) -> TaskRunner[Any]:
     except ImportError as error:
         msg = f"{block.runner} needs the extra `dask`: `pip install '.[dask]'` or `make .venv/dask`"
         raise Refused(msg) from error
-    if block.runner != "dask":
-        return DaskTaskRunner(address=block.runner)
-    kwargs = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    return DaskTaskRunner(cluster_kwargs=kwargs)
+    local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    runner: TaskRunner[Any] = (
+        DaskTaskRunner(cluster_kwargs=local) if block.runner == "dask" else DaskTaskRunner(address=block.runner)
+    )
+    return runner
 
 
 def computed(runner: TaskRunner[Any], task: Task[..., Any], calls: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
