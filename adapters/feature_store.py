@@ -1,6 +1,6 @@
 """Tables in a database, by SQLAlchemy URL: SQLite, PostgreSQL, MariaDB."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class FeatureStore:
             result = connection.execute(text(query))
             return _columns(list(result.keys()), result.all())
 
-    def stream(self, query: str, rows: int) -> Iterator[encoding.Table]:
+    def stream(self, query: str, rows: int) -> Generator[encoding.Table, None, None]:
         """
         Yield the rows of *query*, *rows* at most at once, from a cursor of the server; one piece at least.
 

@@ -13,6 +13,7 @@ from prefect.tasks import Task
 from blocks.batch_folder import BatchFolder
 from delivery.errors import Refused, Unreachable
 
+CONNECT_S = 10
 AHEAD = 64
 """Most tasks that wait to be computed."""
 
@@ -34,7 +35,9 @@ def runner_of(block: BatchFolder) -> TaskRunner[Any]:
         raise Refused(msg) from error
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
     runner: TaskRunner[Any] = (
-        DaskTaskRunner(cluster_kwargs=local) if block.runner == "dask" else DaskTaskRunner(address=block.runner)
+        DaskTaskRunner(cluster_kwargs=local)
+        if block.runner == "dask"
+        else DaskTaskRunner(address=block.runner, client_kwargs={"timeout": CONNECT_S})
     )
     return runner
 

@@ -1,5 +1,7 @@
 """Batches: the answers of the serving app, each row once, whatever happens meanwhile."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -321,3 +323,12 @@ def test_dictionaries_and_whole_numbers_are_taken_as_what_they_stand_for(store, 
     made = make(store, root, name="d", parquet=str(tmp_path / "d.parquet"))
 
     assert made.drop(["batch"]) == make(store, root, parquet=file).drop(["batch"])
+
+
+def test_killed_at_any_file_operation_it_goes_on_and_no_row_is_there_twice(home):
+    script = Path(__file__).parents[1] / "batch_kills.py"
+
+    done = subprocess.run([sys.executable, script, home], capture_output=True, text=True, timeout=250, check=False)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) > 15

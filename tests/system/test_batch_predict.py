@@ -1,0 +1,153 @@
+"""The flow batch_predict on the real stack: through the worker, killed, and on Dask."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+from ports import free_ports
+from pyarrow import parquet
+from test_hooks import flow_process, wait_for
+
+from adapters.batch_folder import BatchFolder as Folder
+from blocks.batch_folder import BatchFolder
+from delivery.errors import InvalidRows, Unreachable
+from flows.batch_predict import batch_predict
+from flows.train_register_reload import train_register_reload
+from learners.iris import LEARNER
+
+ROWS = 60_000
+GROUP = 500
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory) -> str:
+    """A file of flowers; every one of them is another."""
+    data = LEARNER.data()
+    rows = np.resize(data.rows, (ROWS, 4)) + np.linspace(0, 0.01, ROWS, dtype=np.float32)[:, None]
+    path = tmp_path_factory.mktemp("flowers") / "rows.parquet"
+    table = pa.table({name: rows[:, place] for place, name in enumerate(data.columns)})
+    parquet.write_table(table, path, row_group_size=GROUP)
+    return str(path)
+
+
+@pytest.fixture
+def live(api):
+    if api.version() is None:
+        train_register_reload()
+    return api
+
+
+def asked(flowers, batch, **more):
+    return {"model": "best_model", "parquet": flowers, "batch": batch, "chunk_rows": GROUP, **more}
+
+
+def answers(folder):
+    return parquet.read_table(folder).drop(["batch"])
+
+
+def run_through_worker(stack, parameters) -> str:
+    wanted = {"flows": {"name": {"any_": ["batch-predict"]}}, "deployments": {"name": {"any_": ["dev"]}}}
+    (deployment,) = stack.prefect("deployments/filter", wanted)
+    return stack.prefect(f"deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})["id"]
+
+
+def state_of(stack, run_id):
+    return httpx.get(f"{stack.settings.prefect_api}/flow_runs/{run_id}", timeout=10).json()["state"]
+
+
+def ended(stack, run_id):
+    def state():
+        found = state_of(stack, run_id)
+        return found if found["type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+    return wait_for(state, 120, "the run did not end")
+
+
+def test_a_batch_through_the_worker_is_killed_and_gone_on_with_and_says_what_the_app_says(live, flowers):
+    batches = live.settings.batches
+    killed = run_through_worker(live, asked(flowers, "killed"))
+    wait_for(lambda: len(list(batches.glob(".work/killed/answers/part-*"))) > 5, 60, "no part was answered")
+    os.kill(flow_process(killed).pid, signal.SIGKILL)
+    assert ended(live, killed)["type"] == "CRASHED"
+    assert not (batches / "killed").exists()
+    first = sorted(batches.glob(".work/killed/answers/part-*"))
+    kept = {path.name: path.stat().st_mtime_ns for path in first}
+    assert len(first) < ROWS / GROUP
+
+    second = run_through_worker(live, asked(flowers, "killed"))
+    done = ended(live, second)
+    again = ended(live, run_through_worker(live, asked(flowers, "killed")))
+
+    assert (done["name"], again["name"]) == ("Completed", "AlreadyDone")
+    assert f"{ROWS} rows answered by best_model v{live.version()}" in done["message"]
+    made = answers(batches / "killed")
+    assert made["position"].to_pylist() == list(range(ROWS))
+    assert {name: (batches / "killed" / name).stat().st_mtime_ns for name in kept} == kept
+    sample = list(range(0, ROWS, 997))
+    rows = [list(row.values()) for row in parquet.read_table(flowers).take(sample).to_pylist()]
+    told = httpx.post(f"{live.url}/predict", json=rows, timeout=10).json()
+    assert made["confidence"].take(sample).to_pylist() == pytest.approx(told["confidence"], abs=1e-6)
+    classes = LEARNER.data().class_names
+    assert made["predict"].take(sample).to_pylist() == [classes[label] for label in told["prediction"]]
+    (bar,) = live.prefect("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [second]}}})
+    assert (bar["key"], bar["type"], bar["data"]) == ("batch-killed", "progress", 100.0)
+
+
+def test_dask_says_what_threads_say_on_a_local_cluster_and_by_address(live, flowers, tmp_path):
+    pytest.importorskip("prefect_dask")
+    one = str(tmp_path / "rows.parquet")
+    parquet.write_table(parquet.read_table(flowers).slice(0, 5000), one, row_group_size=1000)
+    BatchFolder(root=tmp_path / "threads").save("threads", overwrite=True)
+    BatchFolder(root=tmp_path / "dask", runner="dask", workers=2).save("dask", overwrite=True)
+    (port,) = free_ports(1)
+    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://127.0.0.1:{port}", "--nworkers", "1"]
+    quiet = {"cwd": tmp_path, "env": live.environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    cluster = [subprocess.Popen([*words, "--no-dashboard"], **quiet) for words in (scheduler, worker)]
+    BatchFolder(root=tmp_path / "address", runner=f"tcp://127.0.0.1:{port}").save("address", overwrite=True)
+    try:
+        for name in ("threads", "dask", "address"):
+            batch_predict(**asked(one, "b", batches=name))
+    finally:
+        for process in cluster:
+            process.terminate()
+            process.wait(20)
+
+    assert answers(tmp_path / "threads" / "b").num_rows == 5000
+    for name in ("dask", "address"):
+        assert answers(tmp_path / name / "b") == answers(tmp_path / "threads" / "b")
+
+
+def test_a_dask_cluster_that_is_away_is_told_and_the_batch_goes_on_elsewhere(live, flowers, tmp_path):
+    pytest.importorskip("prefect_dask")
+    (port,) = free_ports(1)
+    BatchFolder(root=tmp_path, runner=f"tcp://127.0.0.1:{port}").save("away", overwrite=True)
+
+    with pytest.raises(Unreachable, match="the Dask cluster is away"):
+        batch_predict(**asked(flowers, "b", batches="away"))
+
+    with Folder(tmp_path).open("b") as work:
+        assert work.is_empty()
+
+
+def test_a_bad_row_ends_the_run_naming_it_and_leaves_nothing(live, flowers, tmp_path):
+    table = parquet.read_table(flowers).slice(0, 5000)
+    column = table.column(2).to_pylist()
+    column[4321] = None
+    bad = str(tmp_path / "bad.parquet")
+    parquet.write_table(table.set_column(2, table.column_names[2], [column]), bad, row_group_size=1000)
+    BatchFolder(root=tmp_path / "batches").save("bad", overwrite=True)
+
+    state = batch_predict(**asked(bad, "b", batches="bad"), return_state=True)
+
+    assert state.is_failed()
+    assert isinstance(state.result(raise_on_failure=False), InvalidRows)
+    assert f"row 4321, column {table.column_names[2]}: null" in state.message
+    assert [path.name for path in (tmp_path / "batches").rglob("*")] == [".work"]
+    assert json.dumps(bad) not in state.message
