@@ -72,6 +72,7 @@ bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.reconcile
 	$(BIN)/python -m benchmarks.first_run
 	$(BIN)/python -m benchmarks.prediction_log
+	$(BIN)/python -m benchmarks.batch
 
 lock: $(READY)          ## resolve the dependencies again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --extra credit --extra dask \

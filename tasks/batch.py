@@ -87,7 +87,7 @@ def copy_rows(tables: FeatureStore, store: Store, work: Work, batch: Batch) -> R
     return RowsFile.at(work.rows)
 
 
-@step(retries=0, timeout_s=LONGEST_S)
+@step(retries=0, timeout_s=None)
 def score(store: Store, work: Work, batch: Batch, rows: RowsFile, part: Part) -> int:
     """
     Answer the rows of a part, a piece at a time; return how many.

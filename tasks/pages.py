@@ -57,7 +57,7 @@ class Progress:
 
     def __init__(self, key: str, description: str, total: int) -> None:
         """Show the empty bar."""
-        self._total = max(1, total)
+        self._total = total
         self._done = 0
         self._shown_at = time.monotonic()
         self._bar: UUID | None = None
@@ -74,7 +74,7 @@ class Progress:
         if self._bar is None:
             return
         with _told():
-            update_progress_artifact(self._bar, 100.0 * self._done / self._total)
+            update_progress_artifact(self._bar, 100.0 * self._done / self._total if self._total else 100.0)
 
 
 def _side(name: str, current: Current, alias: str) -> str:

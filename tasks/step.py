@@ -25,13 +25,14 @@ def only_unreachable(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) ->
     return isinstance(state.result(raise_on_failure=False), Unreachable)
 
 
-def step(*, retries: int = RETRIES, timeout_s: float = TIMEOUT_S) -> Callable[[Callable[P, R]], Task[P, R]]:
+def step(*, retries: int = RETRIES, timeout_s: float | None = TIMEOUT_S) -> Callable[[Callable[P, R]], Task[P, R]]:
     """
     Make a function a retried task.
 
     Args:
         retries: Further attempts after Unreachable.
-        timeout_s: Seconds that one attempt may take.
+        timeout_s: Seconds that one attempt may take; None for what is submitted to threads, where Prefect can interrupt
+            nothing: its deadlines are its own.
     """
     return cast(
         "Callable[[Callable[P, R]], Task[P, R]]",
