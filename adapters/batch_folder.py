@@ -65,12 +65,15 @@ class Work:
         Return the batch if it was begun, by this run or by another.
 
         Raises:
-            CorruptRecord: Its record does not parse.
+            CorruptRecord: Its record does not parse, or its folder is there without one.
         """
         path = (self.finished if self.is_finished() else self.answers) / "_batch.json"
         try:
             return Batch.model_validate_json(path.read_bytes())
         except FileNotFoundError:
+            if self.is_finished():
+                msg = f"{self.finished} is there and is no batch; name another"
+                raise CorruptRecord(msg) from None
             return None
         except ValidationError as error:
             msg = f"{path} is no record of a batch: {error.error_count()} fields are wrong; name another batch"

@@ -19,6 +19,7 @@ from adapters.feature_store import FeatureStore as Tables
 from blocks.feature_store import FeatureStore
 from delivery.errors import (
     Busy,
+    CorruptRecord,
     DigestMismatch,
     DigestRefused,
     InvalidName,
@@ -26,6 +27,7 @@ from delivery.errors import (
     NotFound,
     Refused,
     Unreadable,
+    Unwritable,
 )
 from learners.credit_score import LEARNER
 from serving.app import create_app
@@ -290,6 +292,22 @@ def test_a_row_group_that_is_larger_than_a_chunk_is_read_in_chunks(store, root, 
 
     assert len(list((root / "one").glob("part-*"))) == 1
     assert made.drop(["batch"]) == make(store, root, parquet=file).drop(["batch"])
+
+
+def test_a_folder_that_is_no_batch_is_left_alone(store, root, file):
+    (root / "b").mkdir(parents=True)
+    (root / "b" / "mine.txt").write_text("x")
+
+    with pytest.raises(CorruptRecord, match="is there and is no batch"):
+        make(store, root, parquet=file)
+    assert [path.name for path in (root / "b").iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_a_row_is_answered(store, tmp_path, file):
+    (tmp_path / "plain").write_text("no folder")
+
+    with pytest.raises(Unwritable, match="plain cannot be written"):
+        make(store, tmp_path / "plain", parquet=file)
 
 
 def test_what_can_name_no_batch_table_or_source_is_refused(store, root, file):
