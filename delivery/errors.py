@@ -12,13 +12,12 @@ Every error of a delivery, and what to do about it.
     |  |- DigestRefused       these bytes failed before and nobody forced them
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
     |  |- InvalidRows         rows that a model does not take
-    |  |- Unreadable          a file of rows that is cut short, damaged, or changed while it was read
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
     |  |- OutOfTime           the release held the lock for as long as it may
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
-    |  |- Unreadable          the model repository cannot be read
+    |  |- Unreadable          a file cannot be read: of the model repository, or of rows that are to be predicted
     |  `- Unwritable          a folder cannot be written
     |- Unreachable            nobody answered; the only error that is retried -> retry
     `- Broken                 an answer arrived and it is wrong               -> roll back
@@ -69,7 +68,7 @@ class InvalidRows(Refused):
 
 
 class Unreadable(Refused):
-    """A file of rows that is cut short, damaged, or changed while it was read."""
+    """A file cannot be read: of the model repository, or of rows (cut short, damaged, changed meanwhile)."""
 
 
 class InvalidTraining(Refused):
@@ -90,10 +89,6 @@ class Stopped(Refused):
 
 class AlreadyLive(Refused):
     """What a rollback was asked for serves already."""
-
-
-class Unreadable(Refused):
-    """The model repository cannot be read."""
 
 
 class Unwritable(Refused):
