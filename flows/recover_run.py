@@ -17,8 +17,9 @@ from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from delivery.errors import DeliveryError
-from delivery.records import Run
+from delivery.records import Journal, Run
 from delivery.recovery import recover
+from delivery.store import Store
 from tasks.news import News, serves
 from tasks.pages import publish_no
 
@@ -37,22 +38,29 @@ def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
         journal = store.journal(model)
         if journal is None:
             continue
-        news = News(ChatWebhook.named(names["chat"]).connect(), store, model, journal.candidate.alias)
-        news.learned(journal.candidate)
         run = Run(flow_run_id=str(flow_run.id), flow_run_name=flow_run.name, who=f"hook of {state.name}")
         try:
             with store.writer(model, run, wait_s=WAIT_S) as writer:
                 recovery = recover(writer, engine_for, MlflowRegistry.named(names["registry"]).connect())
         except DeliveryError as error:  # Prefect swallows what a hook raises: say it where people look
-            news.tell("RECOVERY FAILED", str(error))
-            publish_no(model, news.alias, "RECOVERY FAILED", str(error), serves(store, model, news.alias))
+            alias = journal.candidate.alias
+            publish_no(model, alias, "RECOVERY FAILED", str(error), serves(store, model, alias))
+            _news(names, store, journal).tell("RECOVERY FAILED", str(error))
             raise
         if recovery:
             logger.info("recovered: %s", recovery.how)
-            news.tell(f"RECOVERED after {state.name}", recovery.how)
+            _news(names, store, journal).tell(f"RECOVERED after {state.name}", recovery.how)
 
 
-def _is_open(store: Any, model: str, flow_run: FlowRun) -> bool:
+def _news(names: dict[str, Any], store: Store, journal: Journal) -> News:
+    """Look the chat up only when there is something to tell: without it a recovery is made all the same."""
+    candidate = journal.candidate
+    news = News(ChatWebhook.named(names["chat"]).connect(), store, candidate.model, candidate.alias)
+    news.learned(candidate)
+    return news
+
+
+def _is_open(store: Store, model: str, flow_run: FlowRun) -> bool:
     journal = store.journal(model)
     return journal is not None and journal.run.flow_run_id == str(flow_run.id)
 
