@@ -14,7 +14,8 @@ without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requ
 CATBOOST := catboost|graphviz|plotly
 DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
-.PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants check up down status bench lock
+.PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants \
+	test-steps test-worker check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
@@ -38,25 +39,31 @@ test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can ru
 	$(BIN)/pytest
 
 # The proofs, each whole; `make test` runs a third of their cases.
-proof = INTERLOCK_FAULTS=all $(BIN)/pytest $(addprefix tests/faults/,$(1))
+proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m faults $(addprefix tests/,$(1))
 
 test-faults: $(TRITON)  ## every case of every proof below
 	$(call proof,)
 
 test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EACCES; killed recoveries; full disks
-	$(call proof,test_syscalls.py test_double_faults.py test_durability.py test_full_disk.py)
+	$(call proof,faults/test_syscalls.py faults/test_double_faults.py faults/test_durability.py faults/test_full_disk.py)
 
 test-network: $(TRITON) ## every call to MLflow, the serving app and Triton: refused, 5xx, lost, slow, late, garbage
-	$(call proof,test_network.py test_network_of_triton.py)
+	$(call proof,faults/test_network.py faults/test_network_of_triton.py)
 
 test-states: $(READY)   ## any sequence of operations and faults
-	$(call proof,test_states.py)
+	$(call proof,faults/test_states.py)
 
 test-races: $(READY)    ## releases and rollbacks at the same instant
-	$(call proof,test_races.py)
+	$(call proof,faults/test_races.py)
 
 test-mutants: $(TRITON) ## seeded bugs, each caught by a test that is named
-	$(call proof,test_mutants.py)
+	$(call proof,faults/test_mutants.py)
+
+test-steps: $(READY)    ## each step of a release: killed before, inside, after; exception, hang, cancel
+	$(call proof,system/test_step_matrix.py)
+
+test-worker: $(READY)   ## eight ways in which a release under a real worker is broken off
+	$(call proof,system/test_worker_scenarios.py)
 
 check: $(TRITON) $(CREDIT) $(DASK)        ## the gate before a commit
 	$(BIN)/ruff format --check .

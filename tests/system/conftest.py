@@ -12,8 +12,10 @@ from typing import get_args
 import httpx
 import psutil
 import pytest
+from faults.share import EVERY
 from ports import free_ports
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from replicas import Replicas, two_replicas
 
 from blocks.settings import Listener, Settings
 from delivery.store import Store
@@ -23,8 +25,11 @@ from stack.place import Place, place
 UP_S = 240
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     here = Path(__file__).parent
+    left_out = [item for item in items if EVERY > 1 and item.get_closest_marker("whole")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
     for item in items:
         if here in item.path.parents:
             item.add_marker("system")
@@ -95,3 +100,10 @@ def api(stack) -> Iterator[Stack]:
     """Flows that are called in this process report to the stack's Prefect server."""
     with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}):
         yield stack
+
+
+@pytest.fixture(scope="module")
+def replicas(stack) -> Iterator[Replicas]:
+    """A second replica of the serving app beside the stack's own, and a proxy in front of that one."""
+    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}), two_replicas(stack) as made:
+        yield made
