@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from adapters.confusion import draw
 from delivery.errors import Unreachable
 from delivery.manifest import Manifest
 
@@ -93,6 +92,8 @@ class MlflowTracking:
 
     def log(self, run_id: str, trained: Training) -> LoggedRun:
         """Log everything about a training to its run."""
+        from adapters.confusion import draw  # matplotlib costs half a second, and a hook after a crash must not wait
+
         manifest = trained.manifest(run_id)
         with self._client() as client, TemporaryDirectory() as folder:
             _log_numbers(client, run_id, manifest)
