@@ -29,7 +29,7 @@ STEPS = list(INSIDE)
 AFTER_COMMIT = STEPS[STEPS.index("commit") + 1 :]
 BEGIN_S = 120
 CANCELLED_WITHIN_S = 10
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 number = count(1)
 
 

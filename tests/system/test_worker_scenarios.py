@@ -29,7 +29,7 @@ END_S = 180.0
 BEFORE, AFTER = "POST /variant/A/stage", "POST /reload"
 """Where the first replica keeps its answer: before the commit, and after it."""
 WHOLE = pytest.mark.whole
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 COUNT = iter(range(1, 1000))
 
 
@@ -236,7 +236,7 @@ def test_our_hook_raises_and_the_schedule_recovers(replicas, api, record_propert
         with stopped(api, "reconcile"):
             run = begun(replicas, BEFORE)
             since = time.monotonic()
-            ServingApi.delete("serving-api/dev")
+            ServingApi.delete("dev")
             run.process().kill()
             replicas.let_go()
             wait_for(lambda: has_failed_to_recover(replicas), BY_SCHEDULE_S, "the hook did not fail")
