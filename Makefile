@@ -11,7 +11,7 @@ FAST := not system and not slow and not faults
 # The blocks of packages (`a|b`) in the lock, and the lock without them.
 only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
 without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
-CATBOOST := catboost|graphviz|plotly
+CATBOOST := catboost|plotly
 DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
 .PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants \
