@@ -4,12 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 
 
 def draw(confusion: npt.NDArray[np.int64], class_names: list[str], folder: Path) -> Path:
     """Draw *confusion*, shape (classes, classes), rows are the truth; return the PNG in *folder*."""
-    from matplotlib.figure import Figure  # costs 0.5 s, which every flow would pay and only training needs
-
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     axes = figure.subplots()
     axes.imshow(confusion, cmap="Blues")
