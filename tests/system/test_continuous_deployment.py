@@ -1,11 +1,14 @@
 """A tick releases what was trained last and passed the gate, or says why not; an API that is down is started."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from uuid import uuid4
 
+import httpx
 import pytest
 from fakes import RUN
 from models import TOKEN, iris, served, wrong
@@ -187,6 +190,56 @@ def test_a_tick_while_somebody_releases_skips_and_tells_nobody(model):
     assert f"{model.name} is being changed by" in ended.message
     assert model.chat.asked == []
     assert model.live() is None
+
+
+LAUNCH = """
+import pathlib, subprocess, sys
+pathlib.Path(sys.argv[1]).write_text(str(subprocess.Popen([sys.executable, "-m", "serving"]).pid))
+"""
+
+
+def test_an_app_that_was_killed_is_started_again_by_the_blocks_command_follows_and_gets_the_newest(
+    model, tmp_path, free_port
+):
+    """First there is none at all; then it is killed with a version live and a newer one waiting."""
+    pid, token = tmp_path / "pid", tmp_path / "token"
+    token.write_text(TOKEN)
+    settings = {
+        "NAME": model.name,
+        "MODEL": model.name,
+        "PORT": free_port,
+        "REPOSITORY": model.store.root,
+        "TOKEN_FILE": token,
+        "LOG_ENABLED": "false",
+    }
+    variables = [f"INTERLOCK_SERVING_{name}={value}" for name, value in settings.items()]
+    command = ["env", *variables, sys.executable, "-c", LAUNCH, str(pid)]
+    url = f"http://127.0.0.1:{free_port}"
+    ServingApi(name=model.name, urls=[url], token=TOKEN, start_command=command).save(model.name, overwrite=True)
+
+    def served_version():
+        return httpx.get(f"{url}/model-info", timeout=5).json()["version"]
+
+    model.trained(iris(1.0), EARLY)
+    try:
+        assert model.tick().name == "Released"
+        assert served_version() == 1
+
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        model.trained(iris(2.0), LATE)
+        ended = model.tick()
+
+        assert ended.name == "Released", ended.message
+        assert f"nobody answered at {url}" in ended.message
+        assert served_version() == model.live() == 2
+
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+        ended = model.tick()
+        assert ended.name == "Skipped"
+        assert f"nobody answered at {url}" in ended.message
+        assert served_version() == 2
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 def stop_serving(api):
