@@ -180,4 +180,32 @@ MUTANTS = (
         'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history) if "void" not in name)',
         "tests/delivery/test_store.py::test_a_voided_epoch_is_not_used_again",
     ),
+    Mutant(
+        "a tick tries a version that failed before again",
+        "delivery/freshness.py",
+        "if refusal := store.refusal(current.model, newest.candidate.sha256):",
+        "if (refusal := store.refusal(current.model, newest.candidate.sha256)) and not refusal:",
+        "tests/delivery/test_freshness.py::test_ten_ticks_try_a_bad_version_once",
+    ),
+    Mutant(
+        "a tick goes by the numbers of versions, not by when they were trained",
+        "delivery/freshness.py",
+        "(_trained(version, new), version) < (_trained(live, old), live)",
+        "version < live",
+        "tests/delivery/test_freshness.py::test_a_version_that_was_registered_later_but_trained_earlier_is_not_newer",
+    ),
+    Mutant(
+        "the later of two ticks releases what it judged by an older decision",
+        "delivery/attempt.py",
+        "        if since:\n",
+        "        if since and not store:\n",
+        "tests/delivery/test_freshness.py::test_a_release_that_was_judged_by_an_older_decision_changes_nothing",
+    ),
+    Mutant(
+        "an app that answers with an error is taken for one that is down",
+        "adapters/http.py",
+        "return status not in NOBODY_BEHIND",
+        "return status not in NOBODY_BEHIND and status < 500",
+        "tests/adapters/test_serving_start.py::test_who_answers_is_up_whatever_the_answer_is",
+    ),
 )
