@@ -13,7 +13,7 @@ from blocks.settings import Settings
 from stack.errors import StackError
 from stack.parts import BIN, ROOT, environment
 
-RUN_S = 180.0
+RUN_S = 300.0
 CALL_S = 10.0
 
 
@@ -47,15 +47,19 @@ class Story:
         passed = [word for key, value in parameters.items() for word in ("-p", f"{key}={json.dumps(value)}")]
         self.say(" ".join(["$ prefect deployment run", deployment, *map(_quoted, passed), "--watch"]))
         command = [f"{BIN}/prefect", "deployment", "run", deployment, *passed, "--flow-run-name", name, "--watch"]
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(self.settings),
-            capture_output=True,
-            text=True,
-            timeout=RUN_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment(self.settings),
+                capture_output=True,
+                text=True,
+                timeout=RUN_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            msg = f"the run {name} did not end within {RUN_S:g} s; see {self.settings.local_url('prefect')}/runs"
+            raise StackError(msg) from error
         ended = self._ended(name, done.stdout + done.stderr)
         self.say(f"-> {ended.state}: {ended.message}")
         return ended
