@@ -87,9 +87,7 @@ class Replicas:
 
     def hold(self, call: str) -> None:
         """Let the first replica do the work of each `METHOD path` *call*, and keep its answers until `let_go`."""
-        self.proxy.held.clear()
-        self.proxy.go_on.clear()
-        self.proxy.fault = lambda _, asked: "told" if asked == call else ""
+        self.proxy.hold(call)
 
     def let_go(self) -> None:
         self.proxy.heal()

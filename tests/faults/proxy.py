@@ -7,6 +7,7 @@ An HTTP proxy on a real socket, in front of a real server: it numbers the calls 
     slow      the work is done, the answer never comes: the client gives up
     late      nothing comes, the client gives up, and then the work is done
     garbage   200 with what is no answer, and nothing was done
+    held      the work is done, the answer comes when the proxy is healed
 """
 
 import http.client
@@ -25,7 +26,7 @@ RESET = struct.pack("ii", 1, 0)
 Answer = tuple[int, bytes]
 
 
-def no_fault(_number: int) -> str:
+def no_fault(_number: int, _call: str) -> str:
     return ""
 
 
@@ -34,13 +35,13 @@ class Calls:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.fault: Callable[[int], str] = no_fault
+        self.fault: Callable[[int, str], str] = no_fault
         self._lock = threading.Lock()
 
     def inject(self, fault: str, at: int, *, for_good: bool = False) -> None:
         """Inject one kind of fault at call *at*, or from there on."""
         self.calls.clear()
-        self.fault = lambda number: fault if number == at or (for_good and number > at) else ""
+        self.fault = lambda number, _: fault if number == at or (for_good and number > at) else ""
 
     def forget(self) -> None:
         """Inject nothing more."""
@@ -50,7 +51,7 @@ class Calls:
         with self._lock:
             self.calls.append(call)
             number = len(self.calls) - 1
-            return number, self.fault(number)
+            return number, self.fault(number, call)
 
 
 class Proxy(Calls):
@@ -60,6 +61,8 @@ class Proxy(Calls):
         super().__init__()
         self.upstream = upstream
         self.port = 0
+        self.held = threading.Event()
+        self._healed = threading.Event()
         self._listener: socket.socket | None = None
         self._closes_before: int | None = None
 
@@ -87,9 +90,16 @@ class Proxy(Calls):
         if self._closes_before == 0:
             self.refuse()
 
+    def hold(self, call: str) -> None:
+        """Hold every `METHOD path` that is *call*; `held` is set when the first one comes."""
+        self.held.clear()
+        self._healed.clear()
+        self.fault = lambda _, asked: "held" if asked == call else ""
+
     def heal(self) -> None:
         self.forget()
         self._closes_before = None
+        self._healed.set()
         self.listen()
 
     def answered(self, number: int) -> None:
@@ -159,6 +169,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _late(self, content: bytes) -> None:
         self._until_given_up()
         self._passed(content)
+
+    def _held(self, content: bytes) -> Answer:
+        answer = self._passed(content)
+        self.server.held.set()
+        self.server._healed.wait(LONGEST_S)
+        return answer
 
     def _until_given_up(self) -> None:
         """Wait until the client hangs up."""

@@ -13,7 +13,7 @@ import pytest
 from ports import free_ports
 from prefect.deployments import run_deployment
 from pyarrow import parquet
-from test_hooks import flow_process, wait_for
+from runs import FlowRun, wait_for
 
 from adapters.batch_folder import BatchFolder as Folder
 from blocks.batch_folder import BatchFolder
@@ -72,7 +72,7 @@ def test_a_batch_through_the_worker_is_killed_and_gone_on_with_and_says_what_the
     batches = live.settings.batches
     killed = through_worker(asked(flowers, "killed"))
     wait_for(lambda: len(list(batches.glob(".work/killed/answers/part-*"))) > 0, 60, "no part was answered")
-    os.kill(flow_process(killed).pid, signal.SIGKILL)
+    os.kill(FlowRun(live, killed).process().pid, signal.SIGKILL)
     assert ended(live, killed)["type"] == "CRASHED"
     assert not (batches / "killed").exists()
     first = sorted(batches.glob(".work/killed/answers/part-*"))
