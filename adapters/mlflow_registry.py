@@ -159,8 +159,8 @@ class MlflowRegistry:
 
     def delete_alias(self, model: str, alias: str) -> None:
         """Remove the alias; fine if it is not there."""
-        params = {"name": model_name(model), "alias": alias_name(alias)}
-        self._http.ask("DELETE", f"{API}/registered-models/alias", _Done, params=params)
+        body = {"name": model_name(model), "alias": alias_name(alias)}
+        self._http.ask("DELETE", f"{API}/registered-models/alias", _Done, json=body)  # MLflow reads no query here
 
     def fetch(self, candidate: Candidate, artifact: str, target: Path) -> None:
         """

@@ -99,7 +99,7 @@ def fake_mlflow() -> Iterator[FakeMlflow]:
                 file = mlflow.files.get(url.path.removeprefix(FILES))
                 self._send(404 if file is None else 200, file or b"")
                 return
-            asked = json.loads(content) if content else {k: v[0] for k, v in parse_qs(url.query).items()}
+            asked = {k: v[0] for k, v in parse_qs(url.query).items()} if self.command == "GET" else json.loads(content)
             verb = f"{self.command.lower()}_{url.path.removeprefix(API)}".replace("/", "_").replace("-", "_")
             with lock:
                 status, answer = getattr(mlflow, verb)(asked)

@@ -28,31 +28,33 @@ def model():
 
 
 @pytest.fixture
-def run_id(request, mlflow):
-    """The fake takes any name of a run; the real one makes one."""
+def run(request, mlflow):
+    """A run's id and where its artifacts are: the fake takes any name of a run, the real one makes one."""
     if request.node.callspec.params["mlflow"] == "fake":
-        return "run-1"
+        return "run-1", "mlflow-artifacts:/1/run-1/artifacts"
     made = httpx.post(f"{mlflow}/api/2.0/mlflow/runs/create", json={"experiment_id": "0"}).raise_for_status()
-    return made.json()["run"]["info"]["run_id"]
+    info = made.json()["run"]["info"]
+    return info["run_id"], info["artifact_uri"]
 
 
-def registration(model: str, run_id: str) -> Registration:
-    return Registration(model, run_id, f"mlflow-artifacts:/1/{run_id}/artifacts/onnx", None, {"sha256": SHA256})
+def registration(model: str, run: tuple[str, str]) -> Registration:
+    run_id, artifacts = run
+    return Registration(model, run_id, f"{artifacts}/onnx", None, {"sha256": SHA256})
 
 
-def test_one_run_is_one_version_and_carries_its_digest(mlflow, model, run_id):
+def test_one_run_is_one_version_and_carries_its_digest(mlflow, model, run):
     registry = MlflowRegistry(mlflow)
 
-    assert registry.register(registration(model, run_id)) == registry.register(registration(model, run_id)) == 1
+    assert registry.register(registration(model, run)) == registry.register(registration(model, run)) == 1
     assert registry.candidate(model, "A", 1).sha256 == SHA256
     with pytest.raises(NotFound):
         registry.candidate(model, "A", 2)
 
 
-def test_an_alias_is_set_over_and_removed_twice(mlflow, model, run_id):
+def test_an_alias_is_set_over_and_removed_twice(mlflow, model, run):
     registry = MlflowRegistry(mlflow)
     assert registry.alias(model, "A") is None
-    registry.register(registration(model, run_id))
+    registry.register(registration(model, run))
     assert registry.alias(model, "A") is None
 
     registry.set_alias(model, "A", 1)
@@ -66,9 +68,9 @@ def test_an_alias_is_set_over_and_removed_twice(mlflow, model, run_id):
     assert registry.alias(model, "A") is None
 
 
-def test_an_artifact_that_is_not_there_is_not_found(mlflow, model, run_id, tmp_path):
+def test_an_artifact_that_is_not_there_is_not_found(mlflow, model, run, tmp_path):
     registry = MlflowRegistry(mlflow)
-    registry.register(registration(model, run_id))
+    registry.register(registration(model, run))
 
     with pytest.raises(NotFound):
         registry.fetch(registry.candidate(model, "A", 1), "manifest.json", tmp_path / "manifest.json")
