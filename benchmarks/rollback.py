@@ -72,8 +72,10 @@ def _answers(url: str) -> bool:
     return False
 
 
-def failing_release(where: Place, registry: MlflowRegistry, candidate: Candidate, urls: list[str]) -> float:
-    """Fail a check after the commit; return when it failed."""
+def failing_release(
+    where: Place, registry: MlflowRegistry, candidate: Candidate, urls: list[str]
+) -> tuple[float, float]:
+    """Fail a check after the commit; return when it failed, and when all of the way back was over."""
     engine = serving_engine("dev", urls, where.token)
     failed = 0.0
     try:
@@ -92,7 +94,7 @@ def failing_release(where: Place, registry: MlflowRegistry, candidate: Candidate
             raise Broken("the check that fails")  # noqa: TRY301 - it stands for any check
     except Broken:
         time.sleep(UNDER_WAY_S)
-        return failed
+        return failed, time.perf_counter()
 
 
 def by_the_machine(
@@ -101,13 +103,9 @@ def by_the_machine(
     """Fail 100 releases; return the milliseconds of each way back, and how many requests failed."""
     with ExitStack() as asking:
         tallies = [asking.enter_context(load_apart(url, rate=RATE, threads=2)) for url in urls]
-        failed = [failing_release(where, registry, candidate, urls) for _ in range(ROUNDS)]
+        ways = [failing_release(where, registry, candidate, urls) for _ in range(ROUNDS)]
     wrong = sorted(at for tally in tallies for at, version in tally.answered if version == candidate.version)
-    ends = [*failed[1:], float("inf")]
-    took = [
-        max((at for at in wrong if begin <= at < end), default=begin) - begin
-        for begin, end in zip(failed, ends, strict=True)
-    ]
+    took = [max((at for at in wrong if begin <= at < end), default=begin) - begin for begin, end in ways]
     return [seconds * 1000 for seconds in took], sum(tally.failed for tally in tallies)
 
 
