@@ -39,7 +39,8 @@ test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can ru
 	$(BIN)/pytest
 
 # The proofs, each whole; `make test` runs a third of their cases.
-proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m faults $(addprefix tests/,$(1))
+SHARE := all
+proof = INTERLOCK_FAULTS=$(SHARE) $(BIN)/pytest -m faults $(addprefix tests/,$(1))
 
 test-faults: $(TRITON)  ## every case of every proof below
 	$(call proof,)
