@@ -15,7 +15,7 @@ CATBOOST := catboost|plotly
 DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
 .PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants \
-	test-steps test-worker check up down status bench lock
+	test-steps test-worker search-states check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
@@ -53,6 +53,9 @@ test-network: $(TRITON) ## every call to MLflow, the serving app and Triton: ref
 
 test-states: $(READY)   ## any sequence of operations and faults
 	$(call proof,faults/test_states.py)
+
+search-states: $(READY) ## other sequences at every run, a thousand of them, until one breaks something
+	PYTHONPATH=tests $(BIN)/python -m faults.test_states
 
 test-races: $(READY)    ## releases and rollbacks at the same instant
 	$(call proof,faults/test_races.py)

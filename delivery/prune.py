@@ -60,7 +60,8 @@ def _kept(store: Store, model: str, keep: int) -> set[int]:
     kept = {variant.active_version for variant in store.current(model).variants.values()}
     lives, usable = dict[str, list[int]](), dict[str, list[int]]()
     for entry in store.entries(model):
-        if variant := entry.after.variants.get(entry.alias):
+        variant = entry.after.variants.get(entry.alias)
+        if variant and not entry.undone:
             lives.setdefault(entry.alias, []).append(variant.active_version)
             if store.refusal(model, variant.sha256) is None:
                 usable.setdefault(entry.alias, []).append(variant.active_version)

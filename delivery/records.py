@@ -162,6 +162,11 @@ class HistoryEntry(Record):
     before: Current
     after: Current
 
+    @property
+    def undone(self) -> bool:
+        """Whether a recovery took the decision back: it served for a moment only."""
+        return self.outcome.startswith("undone")
+
     @classmethod
     def of(cls, journal: Journal, outcome: str, checks: Sequence[Check] = ()) -> Self:
         """Return the account of the decision that *journal* announced."""
@@ -200,20 +205,18 @@ class StopRequest(Record):
 
 
 class RefusedDigest(Record):
-    """`refused/<sha256>.json`: a digest not to be released again, and why."""
+    """`refused/<sha256>.json`: a digest not to be released again, and why (no *version*: not known any more)."""
 
     sha256: Sha256
     reason: str
     at_utc: str
-    version: Version
+    version: Version | None
 
     @property
     def told(self) -> str:
         """The refusal as a person reads it."""
-        return (
-            f"bytes that failed before (v{self.version}, {self.at_utc}: {self.reason}); release with force=True to "
-            "try them again"
-        )
+        what = f"v{self.version}, {self.at_utc}: {self.reason}" if self.version else self.reason
+        return f"bytes that failed before ({what}); release with force=True to try them again"
 
 
 def sealed(content: Mapping[str, Any]) -> bytes:

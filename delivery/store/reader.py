@@ -112,8 +112,11 @@ class Store:
         return max(self.current(model).epoch, *(int(epoch) for epoch in claimed if epoch.isdigit()), 0) + 1
 
     def refusal(self, model: str, sha256: str) -> RefusedDigest | None:
-        """Return why the digest *sha256* is not released again, if so."""
-        return read(self.paths(model).refusal(sha256), RefusedDigest)
+        """Return why the digest *sha256* is not released again, if so; a damaged record refuses as well."""
+        try:
+            return read(self.paths(model).refusal(sha256), RefusedDigest)
+        except CorruptRecord as damaged:
+            return RefusedDigest(sha256=sha256, reason=f"why is not known any more: {damaged}", at_utc="", version=None)
 
     def manifest(self, model: str, version: int) -> Manifest:
         """

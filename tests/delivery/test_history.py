@@ -3,7 +3,7 @@
 import pytest
 from fakes import RUN, candidate_of
 
-from delivery.errors import Refused, SmokeFailed
+from delivery.errors import Broken, Refused, SmokeFailed
 from delivery.history import damage
 from delivery.prune import prune
 from delivery.store.files import sealed
@@ -79,6 +79,20 @@ def test_pruning_keeps_each_aliass_versions_and_those_before_a_refused_one(world
         writer.refuse_digest(candidate_of(3).sha256, 3, "rolled back")
 
     assert cut(2) == []
+
+
+def test_a_version_that_was_undone_does_not_count_among_the_last_two(world, release, cut):
+    release(1)
+    release(3)
+    release(1)
+    with world.store.writer("best_model", RUN) as writer:
+        writer.refuse_digest(candidate_of(3).sha256, 3, "rolled back")
+    world.replicas[1].forgets = True
+    with pytest.raises(Broken):
+        release(2)
+    world.replicas[1].forgets = False
+
+    assert cut(2) == ["models/best_model/2"]
 
 
 def test_pruning_bounds_the_quarantine(world, release, cut):

@@ -70,6 +70,22 @@ def test_bytes_that_failed_are_refused_until_forced(world, release):
     assert world.store.refusal("best_model", candidate_of(2).sha256) is None
 
 
+def test_a_damaged_record_of_a_refusal_refuses_and_stops_no_recovery(world, release):
+    release(1)
+    digest = candidate_of(2).sha256
+    with world.store.writer("best_model", RUN) as writer:
+        writer.refuse_digest(digest, 2, "wrong")
+    path = world.store.paths("best_model").refusal(digest)
+    path.write_bytes(path.read_bytes()[:20])
+
+    with pytest.raises(DigestRefused, match=r"not known any more.*v1 serves"):
+        release(2)
+    assert world.store.journal("best_model") is None
+
+    release(2, force=True)
+    assert world.live() == 2
+
+
 def test_an_unreachable_replica_at_rehearsal_changes_nothing_and_blames_nobody(world, release):
     release(1)
     world.replicas[1].goes_away()

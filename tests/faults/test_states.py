@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from faults.fuse import ERRNOS
 from faults.operations import BYTES, HAPPENINGS, RECORDS, Operations
 from faults.state_rig import IN_THE_BOX, ON_A_REPLICA, Fault
@@ -116,7 +115,5 @@ def test_no_sequence_of_faults_breaks_an_invariant():
         assert all(statistics[f"{what} under {kind}"] for kind in IN_THE_BOX), statistics
 
 
-@pytest.mark.slow
-def test_no_other_sequence_of_faults_breaks_an_invariant():
-    """Other sequences at every run; hypothesis prints how to repeat the one that fails."""
-    assert run(1000, derandomize=False)["faulted"] >= 20_000
+if __name__ == "__main__":  # other sequences at every run; hypothesis prints how to repeat the one that fails
+    print(sorted(run(1000, derandomize=False).items()))  # noqa: T201
