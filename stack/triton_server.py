@@ -1,7 +1,8 @@
 """
 Start the tritonserver of the nvidia-pytriton wheel, for development on loopback: `python -m stack.triton_server`.
 
-    wheel found -> paths safe -> stub starts -> config.pbtxt rendered from the decision -> becomes tritonserver
+    wheel found -> paths safe -> stub starts -> what killed servers left is swept
+        -> config.pbtxt rendered from the decision -> becomes tritonserver
 
 Triton restarts from config.pbtxt, so that is rendered from current.json first: a restart at any moment serves what is
 decided or nothing. In production an init container does the same before NVIDIA's image starts.
@@ -29,6 +30,7 @@ from delivery.records import TRITON
 from delivery.store import Store
 from delivery.store.folders import EngineFolder, engine_folders, folder_of
 from stack.errors import StackError
+from stack.triton_left import sweep
 
 log = logging.getLogger(__name__)
 STAND_IN = Path(__file__).with_name("triton_onnxruntime.py")
@@ -182,6 +184,8 @@ def main() -> None:
         backends = check(settings)
     except StackError as error:
         sys.exit(f"triton: {error}")
+    if left := sweep():
+        log.info("removed %d things that a killed tritonserver left", len(left))
     (settings.repository_root / "models").mkdir(parents=True, exist_ok=True)
     models = render(Store(settings.repository_root), settings.environment)
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)

@@ -1,18 +1,18 @@
 """`train_register_reload` with a hook of a user's own before ours."""
 
-import tempfile
 import time
 from pathlib import Path
 
+from blocks.settings import Settings
 from flows.recover_run import recover_run
 from flows.train_register_reload import train_register_reload
 
 LONGEST_S = 120.0
 
 
-def go_file(flow_run_id: object) -> Path:
-    """The slow hook of that run goes on when this file is there."""
-    return Path(tempfile.gettempdir()) / f"interlock-hook-{flow_run_id}"
+def go_file(home: Path, flow_run_id: object) -> Path:
+    """The slow hook of that run, on the stack at *home*, goes on when this file is there."""
+    return home / f"hook-{flow_run_id}"
 
 
 def raises(flow, flow_run, state):
@@ -21,7 +21,7 @@ def raises(flow, flow_run, state):
 
 def is_slow(flow, flow_run, state):
     deadline = time.monotonic() + LONGEST_S
-    while not go_file(flow_run.id).exists() and time.monotonic() < deadline:
+    while not go_file(Settings().home, flow_run.id).exists() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

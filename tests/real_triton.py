@@ -11,6 +11,7 @@ import httpx
 
 from blocks.settings import Settings
 from stack.parts import ROOT
+from stack.triton_left import sweep
 from stack.triton_server import why_not
 
 UP_S = 30
@@ -68,9 +69,10 @@ class RealTriton:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def stop(self) -> None:
-        """End it with its stubs at once: its own way down waits 5 s for keep-alive connections."""
+        """End it with its stubs, as its own way down waits 5 s for keep-alive connections; sweep what it left."""
         if self._process and self._process.poll() is None:
             self.kill()
+        sweep()
 
     def _is_up(self) -> bool:
         try:

@@ -82,6 +82,8 @@ def stack() -> Iterator[Stack]:
     ports = {f"{listener}_port": port for listener, port in zip(listeners, free_ports(len(listeners)), strict=True)}
     ours = {f"INTERLOCK_{name.upper()}": str(port) for name, port in ports.items()}
     ours["INTERLOCK_HOME_FOLDER"] = str(home)
+    ours["TMPDIR"] = str(home / "tmp")  # Prefect's processes that are killed leave folders there
+    (home / "tmp").mkdir()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("INTERLOCK_", "PREFECT_", "PYTEST_"))}
     settings = Settings(home_folder=home, **ports)
     up = Stack(settings, inherited | ours | {"PATH": f"{BIN}:{inherited['PATH']}"})

@@ -265,8 +265,7 @@ def test_a_slow_hook_with_the_next_run_behind_it(replicas, api, slow_hook, recor
         settled(replicas, since, END_S, record_property)
         after = replicas.live
         assert after == replicas.newest()
-        go_file(run.id).touch()
+        go_file(replicas.stack.settings.home, run.id).touch()
         wait_for(lambda: run.has_logged("it left no open release"), END_S, "the slow hook did not end")
-    go_file(run.id).unlink()
     assert replicas.live == after
     whole(replicas)
