@@ -144,6 +144,9 @@ class Release:
     def _name(self) -> str:
         return f"{self.candidate.model} v{self.candidate.version}"
 
+    def _check_not_stopped(self) -> None:
+        self.writer.check_not_stopped()
+
     def _check_contract(self) -> None:
         store, live = self.writer.store, self.before.variants.get(self.candidate.alias)
         if live is None:
@@ -201,7 +204,7 @@ class Release:
         if started > self._deadline:
             msg = f"{self._name}: the release held its lock for {LIMIT_S:g} s, before {step}"
             raise OutOfTime(msg)
-        self.writer.check_not_stopped()
+        self._check_not_stopped()
         yield details
         check = Check(step=step, ms=round((time.monotonic() - started) * 1000, 2), detail="; ".join(details))
         self.checks = [*(other for other in self.checks if other.step != step), check]

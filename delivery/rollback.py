@@ -49,6 +49,11 @@ class Rollback(Release):
         leave_behind(self.writer, self.journal)
         return current
 
+    def _check_not_stopped(self) -> None:
+        """What an operator decided is finished: a second operator who waits decides after it, nobody stays without."""
+        if self.current is self.before:
+            super()._check_not_stopped()
+
 
 def target(store: Store, model: str, alias: str, version: int | None) -> Candidate:
     """

@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -344,6 +345,27 @@ def test_a_committed_release_that_hangs_is_stopped_and_left(world, release, roll
 
     assert world.live() == 2
     assert world.store.refusal("best_model", candidate_of(3).sha256)
+
+
+def test_a_rollback_that_is_decided_is_finished_before_another_one_decides(world, release, roll_back):
+    """Two operators at once, both for v1: the first one succeeds, the second one is told that v1 serves already."""
+    release(1)
+    release(2)
+    paths = world.store.paths("best_model")
+    means = {"engine_for": world.engine_for, "registry": world.registry, "run": RUN, "why": ""}
+
+    with ThreadPoolExecutor() as second:
+        with rolled_back(world.store, "best_model", "A", 1, **means) as first:
+            first.snapshot()
+            first.materialize()
+            first.commit()
+            waiting = second.submit(roll_back, 1)
+            while not paths.stop.exists():
+                assert not waiting.done()
+            first.switch(patient=False)
+        assert isinstance(waiting.exception(10), AlreadyLive)
+
+    assert world.store.entry("best_model", 3).outcome == "completed"
 
 
 def test_a_holder_that_does_not_stop_is_named_with_the_command_that_ends_it(world, release, roll_back, monkeypatch):
