@@ -5,22 +5,20 @@ Replicas of Triton as an engine. What Triton really does decides how: see docs/a
     follow    replace config.pbtxt (version_policy specific), then load; never unload what serves
     observe   an un-versioned answer names the version; the golden rows stand in for its digest
 
-Load and unload go over gRPC (over HTTP they stall other clients), inference and health over HTTP.
+Load and unload go over gRPC (`triton_control`), inference and health over HTTP.
 A 200 proves nothing: after each load the version's own readiness and an un-versioned answer are asked for.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel
-from tritonclient.grpc import InferenceServerClient
-from tritonclient.utils import InferenceServerException
 
 from adapters.http import HttpClient
 from adapters.triton_config import as_json, as_text, model_config
+from adapters.triton_control import TritonControl
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed, Unreachable
+from delivery.errors import Broken, NotReady, Refused, SmokeFailed
 from delivery.inference import infer_json
 from delivery.manifest import Cells, Golden, Manifest
 from delivery.records import TRITON, Candidate, Current, EngineRef, Variant
@@ -28,10 +26,6 @@ from delivery.smoke import compare, prove
 from delivery.store import Store
 from delivery.store.folders import CANDIDATE, EngineFolder, candidate_folder, engine_folders, folder_of
 
-KEY_HEADER = "x-admin-key"
-GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
-AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
-READY = "READY"
 WRONG_DIGEST = "answers otherwise than in training"
 
 
@@ -57,20 +51,16 @@ class TritonReplica:
 
     Args:
         http: Where it infers and says what is ready.
-        grpc: `host:port` where it loads and unloads.
-        key: Of the restricted control APIs.
+        control: Where it loads and unloads.
         name: The name that it is enrolled under.
         store: The repository whose `models/` it mounts.
-        load_timeout_s: Longest a load may take.
     """
 
     http: HttpClient
-    grpc: str
-    key: str = field(repr=False)
+    control: TritonControl
     name: str
     store: Store
     latency_budget_ms: float
-    load_timeout_s: float
 
     @property
     def address(self) -> str:
@@ -83,7 +73,7 @@ class TritonReplica:
         config = as_json(model_config(candidate_folder(candidate.model), manifest, [candidate.version]))
         content = self.store.paths(candidate.model).onnx(candidate.version).read_bytes()
         files = {f"file:{candidate.version}/model.onnx": content}
-        self._control(lambda client: self._load(client, candidate_folder(candidate.model), config=config, files=files))
+        self.control.load(candidate_folder(candidate.model), config, files)
 
     def ready(self, candidate: Candidate) -> None:
         """Ask for the candidate's own readiness."""
@@ -101,7 +91,7 @@ class TritonReplica:
     def drop(self, model: str, alias: str) -> None:
         """Unload the candidate's name, which no client knows; *alias* is not part of it."""
         del alias
-        self._unload(candidate_folder(model))
+        self.control.unload(candidate_folder(model))
 
     def follow(self, current: Current) -> Seen:
         """Let every enrolled alias's folder serve the decided version, and no other folder serve anything."""
@@ -115,7 +105,7 @@ class TritonReplica:
         for folder in engine_folders(self.store.paths(current.model)):
             if folder.name not in kept:
                 folder.remove_config()
-                self._unload(folder.name)
+                self.control.unload(folder.name)
         return Seen(serves)
 
     def observe(self, model: str) -> Seen:
@@ -130,21 +120,8 @@ class TritonReplica:
 
     def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
         """Ask for the index of all models once; it lists no candidates, which have no folder: `observe` sees them."""
-        ready = self._index()
+        ready = self.control.ready_versions()
         return {current.model: self._listed(current, ready) for current in currents}
-
-    def _index(self) -> dict[str, int]:
-        """Return the highest ready version of each name."""
-        ready: dict[str, int] = {}
-
-        def ask(client: InferenceServerClient) -> None:
-            index = client.get_model_repository_index(headers=self._headers(), client_timeout=self.http.timeout_s)
-            for model in index.models:
-                if model.state == READY:
-                    ready[model.name] = max(int(model.version), ready.get(model.name, 0))
-
-        self._control(ask)
-        return ready
 
     def _listed(self, current: Current, ready: dict[str, int]) -> Seen:
         serves = {}
@@ -161,7 +138,7 @@ class TritonReplica:
             folder.link(version)
         changed = folder.write_config(as_text(model_config(folder.name, manifest, versions)))
         if changed or self._answering(folder.name, manifest) != variant.active_version:
-            self._control(lambda client: self._load(client, folder.name))
+            self.control.load(folder.name)
         self._must_be_ready(folder.name, variant.active_version)
         version, labels, probabilities = self._infer(folder.name, None, manifest, manifest.golden.rows)
         if version != variant.active_version:
@@ -224,40 +201,6 @@ class TritonReplica:
         width = len(manifest.class_names)
         return answer.model_version, label, [probabilities[i : i + width] for i in range(0, len(probabilities), width)]
 
-    def _load(
-        self, client: InferenceServerClient, name: str, config: str | None = None, files: dict[str, bytes] | None = None
-    ) -> None:
-        client.load_model(name, headers=self._headers(), config=config, files=files, client_timeout=self.load_timeout_s)
-
-    def _unload(self, name: str) -> None:
-        timeout_s = self.http.timeout_s
-        self._control(lambda client: client.unload_model(name, headers=self._headers(), client_timeout=timeout_s))
-
-    def _control(self, act: Callable[[InferenceServerClient], None]) -> None:
-        with self._grpc() as client:
-            try:
-                act(client)
-            except InferenceServerException as error:
-                raise self._failure(error) from error
-
-    @contextmanager
-    def _grpc(self) -> Iterator[InferenceServerClient]:
-        client = InferenceServerClient(self.grpc)
-        try:
-            yield client
-        finally:
-            with suppress(Exception):
-                client.close()
-
-    def _headers(self) -> dict[str, str]:
-        return {GRPC_KEY_HEADER: self.key}
-
-    def _failure(self, error: InferenceServerException) -> DeliveryError:
-        status, what = str(error.status()), f"{self.grpc}: {str(error.message()).splitlines()[0]}"
-        if "expecting header" in what:  # Triton says UNAVAILABLE to a wrong key, too
-            return Refused(f"{self.grpc} refuses the control key")
-        return Unreachable(what) if any(away in status for away in AWAY) else Broken(what)
-
 
 def _agrees(golden: Golden, labels: list[float], probabilities: list[list[float]]) -> bool:
     try:
@@ -280,7 +223,11 @@ def triton_engine(
     """Return Triton at *servers*, pairs of HTTP base URL and gRPC `host:port`, as the engine *name*."""
     replicas = [
         TritonReplica(
-            HttpClient(http, timeout_s, server_error=Broken), grpc, key, name, store, latency_budget_ms, load_timeout_s
+            HttpClient(http, timeout_s, server_error=Broken),
+            TritonControl(grpc, key, timeout_s, load_timeout_s),
+            name,
+            store,
+            latency_budget_ms,
         )
         for http, grpc in servers
     ]

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from adapters.triton import GRPC_KEY_HEADER, KEY_HEADER
 from adapters.triton_config import as_text, model_config
+from adapters.triton_control import GRPC_KEY_HEADER, KEY_HEADER
 from blocks.settings import Settings
 from delivery.errors import DeliveryError
 from delivery.records import TRITON

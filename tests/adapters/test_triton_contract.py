@@ -10,7 +10,8 @@ from models import iris, put, wrong
 from ports import free_ports
 from tritons import KINDS, running
 
-from adapters.triton import GRPC_KEY_HEADER, triton_engine
+from adapters.triton import triton_engine
+from adapters.triton_control import GRPC_KEY_HEADER
 from delivery.engine import Seen, Served
 from delivery.errors import Broken, NotReady, Refused, SmokeFailed, Unreachable
 from delivery.records import Candidate, Current, EngineRef, Variant

@@ -29,16 +29,15 @@ MUTANTS = (
     Mutant(
         "a candidate is loaded under the live name, so that it answers before anybody proved it",
         "adapters/triton.py",
-        "self._load(client, candidate_folder(candidate.model), config=config, files=files)",
-        "self._load(client, candidate.model, config=config, files=files)",
+        "self.control.load(candidate_folder(candidate.model), config, files)",
+        "self.control.load(candidate.model, config, files)",
         "tests/adapters/test_triton_contract.py::test_a_candidate_is_proved_under_another_name_and_exposed_to_nobody[fake]",
     ),
     Mutant(
         "what serves is unloaded before the next version is loaded",
         "adapters/triton.py",
-        "            self._control(lambda client: self._load(client, folder.name))",
-        "            self._control(lambda client: client.unload_model(folder.name, headers=self._headers()))\n"
-        "            self._control(lambda client: self._load(client, folder.name))",
+        "            self.control.load(folder.name)",
+        "            self.control.unload(folder.name)\n            self.control.load(folder.name)",
         "tests/adapters/test_triton_contract.py::test_what_serves_is_never_unloaded",
     ),
     Mutant(
