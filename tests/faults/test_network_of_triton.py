@@ -11,15 +11,12 @@ from dataclasses import dataclass
 
 import pytest
 from fake_triton import FakeTriton, fake_triton
-from faults import hall
 from faults.control_proxy import ControlProxy, control_proxy
 from faults.fake_mlflow import FakeMlflow, fake_mlflow
-from faults.hall import check_told, outcome
-from faults.invariants import pass_of_reconcile, violations
-from faults.network import ACTS, points
+from faults.network import ACTS, attack, points
 from faults.proxy import FAULTS, Calls, Proxy, proxy
 from faults.users import Users
-from faults.wires import C_OF, IMPATIENT_S, MODEL, PATIENT_S, Wires, candidate_of, files_of
+from faults.wires import C_OF, MODEL, PATIENT_S, Wires, candidate_of, files_of
 from models import ROW
 
 from adapters.triton import triton_engine
@@ -63,6 +60,10 @@ class TritonWires(Wires):
     def heal(self) -> None:
         super().heal()
         self.control.heal()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return ("HTTP", "gRPC")
 
     def attacked(self, service: str) -> Calls:
         return self.control if service == "gRPC" else self.serving_proxy
@@ -114,44 +115,14 @@ def tritons(tmp_path_factory):
         )
 
 
-@pytest.fixture(scope="module")
-def truth():
-    return hall.truth()
-
-
-def prepare(wires: TritonWires, act: str) -> None:
-    if act == "a reconcile":
-        wires.release_killed_after_commit(2)
-    for service in ("HTTP", "gRPC"):
-        wires.attacked(service).calls.clear()
-
-
-def calls(tritons: TritonHall, act: str, service: str) -> list[str]:
-    """The calls that the act makes when nothing is wrong."""
-    live, _, do = ACTS[act]
-    with tritons.wires(live) as wires:
-        prepare(wires, act)
-        do(wires)
-        return list(wires.attacked(service).calls)
+def users_of(wires):
+    return TritonUsers([wires.triton.http])
 
 
 @pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("service", ["HTTP", "gRPC"])
 @pytest.mark.parametrize("act", ACTS)
-def test_a_fault_at_any_call_to_triton_is_mended_by_one_reconcile(tritons, truth, act, service, fault, for_good):
-    live, wanted, do = ACTS[act]
-    for at in points(calls(tritons, act, service), fault):
-        with tritons.wires(live) as wires, TritonUsers([wires.triton.http]) as users:
-            prepare(wires, act)
-            wires.timeout_s = IMPATIENT_S
-            wires.attacked(service).inject(fault, at, for_good=for_good)
-            error = outcome(lambda do=do, wires=wires: do(wires))
-            where = f"{act}, {service}, {fault} at call {at}{' and on' if for_good else ''}: {error}"
-            if wanted:
-                check_told(wires, error, wanted, where)
-            wires.heal()
-            pass_of_reconcile(wires)
-            assert list(violations(wires)) == [], where
-            assert hall.eventually(lambda users=users: sum(users.answers.values()) > 0), where
-        hall.check_users(wires, users, truth, where)
+def test_a_fault_at_any_call_to_triton_is_mended_by_one_reconcile(tritons, act, service, fault, for_good):
+    for at in points(tritons.wires, act, service, fault):
+        attack(tritons.wires, users_of, act, service, fault, at, for_good=for_good)

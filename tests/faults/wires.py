@@ -12,7 +12,7 @@ from functools import cache
 
 from fakes import RUN
 from faults.fake_mlflow import FakeMlflow
-from faults.proxy import Proxy
+from faults.proxy import Calls, Proxy
 from faults.users import PATIENT_S, version_at
 from models import TOKEN, iris
 
@@ -53,6 +53,15 @@ class Wires:
 
     def engine_for(self, ref: EngineRef) -> Engine:
         return self.engine
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """What can be attacked."""
+        return ("MLflow", "serving app")
+
+    def attacked(self, service: str) -> Calls:
+        """The proxy before a service."""
+        return self.registry_proxy if service == "MLflow" else self.serving_proxy
 
     def live(self) -> int | None:
         return self.store.current(MODEL).version_of("A")
