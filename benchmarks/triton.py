@@ -29,14 +29,16 @@ from onnx import helper, numpy_helper
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from adapters.triton import GRPC_KEY_HEADER, TritonReplica, triton_engine
+from adapters.triton import TritonReplica, triton_engine
 from adapters.triton_config import as_text, model_config
+from adapters.triton_control import GRPC_KEY_HEADER
 from benchmarks.place import environment, load_apart, table
 from blocks.settings import Settings
 from delivery.attempt import released
 from delivery.errors import Broken, DeliveryError
 from delivery.manifest import Golden, Manifest
 from delivery.records import Candidate, Current, Run
+from delivery.release import carry_out
 from delivery.store import Store
 from learners.conversion import OnnxClassifier
 from learners.iris import Iris, IrisParams
@@ -129,14 +131,7 @@ class Ours:
         with released(
             self.store, candidate, [self.engine], engine_for=lambda _: self.engine, registry=self.shelf, run=Run()
         ) as made:
-            made.snapshot(force=True)
-            made.materialize()
-            made.load()
-            made.ready()
-            made.smoke()
-            made.commit()
-            made.switch(patient=False)
-            made.confirm(patient=False)
+            carry_out(made, force=True)
             if bad:
                 msg = "somebody says that it is bad"
                 raise Broken(msg)
