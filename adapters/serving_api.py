@@ -79,9 +79,8 @@ class ServingReplica:
         self.client.ask("DELETE", f"/variant/{alias}/stage", _Status)
 
     def follow(self, current: Current) -> Seen:
-        """Tell the app to follow the decision now."""
-        self.client.ask("POST", "/reload", _Status)
-        return self._seen(current.model)
+        """Tell the app to follow the decision now; it answers what it has then."""
+        return self._seen(current.model, "POST", "/reload")
 
     def observe(self, model: str) -> Seen:
         """Ask what is live and what is staged."""
@@ -103,8 +102,8 @@ class ServingReplica:
             raise NotReady(msg)
         return answer.prediction, answer.probabilities
 
-    def _seen(self, model: str) -> Seen:
-        answer = self.client.ask("GET", "/variants", _Variants)
+    def _seen(self, model: str, method: str = "GET", path: str = "/variants") -> Seen:
+        answer = self.client.ask(method, path, _Variants)
         if (answer.model_name, answer.engine) != (model, self.name):
             msg = (
                 f"{self.address} serves {answer.model_name} as the engine {answer.engine!r}, not {model} as "

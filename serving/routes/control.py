@@ -11,6 +11,7 @@ from delivery.errors import Broken, DeliveryError, InvalidName, NotFound, Unreac
 from delivery.names import ModelName, Sha256, Version, alias_name
 from serving.auth import needs_token
 from serving.problem import Problem
+from serving.routes.info import in_memory
 from serving.variants import Variants
 
 router = APIRouter(tags=["control"], dependencies=[Depends(needs_token)])
@@ -57,14 +58,11 @@ async def reload_variant(request: Request, alias: str) -> dict[str, Any]:
     return {"status": "success", "variant": alias, "version": live.model.version, "epoch": live.epoch, **info}
 
 
-@router.post("/reload", summary="Follow the decision now")
+@router.post("/reload", summary="Follow the decision now, and say what is in memory then")
 async def reload(request: Request) -> dict[str, Any]:
     """Follow current.json for every alias; a failure is an error status and what was live goes on."""
-    current = await _answered(request.app.state.follower.follow_now)
-    variants: Variants = request.app.state.variants
-    live = {alias: variants[alias].live for alias in variants.aliases()}
-    versions = {alias: slot.model.version for alias, slot in live.items() if slot}
-    return {"status": "success", "epoch": current.epoch, "versions": versions}
+    await _answered(request.app.state.follower.follow_now)
+    return {"status": "success", **in_memory(request.app.state.variants)}
 
 
 async def _answered(act: Callable[[], T]) -> T:

@@ -49,15 +49,7 @@ async def variant_info(
 @router.get("/variants", summary="Everything in memory")
 async def all_variants(request: Request) -> dict[str, Any]:
     """Say for every alias what is live and what is staged."""
-    variants: Variants = request.app.state.variants
-    staged = {alias: variants[alias].staged for alias in variants.aliases()}
-    return {
-        "model_name": variants.model,
-        "engine": variants.name,
-        "epoch": variants.epoch,
-        "live": {alias: _info(variants, alias, None) for alias in variants.aliases() if variants[alias].live},
-        "staged": {alias: model.version for alias, model in staged.items() if model},
-    }
+    return in_memory(request.app.state.variants)
 
 
 @router.get("/metadata", summary="How the live version was trained")
@@ -82,6 +74,18 @@ async def metadata(request: Request) -> dict[str, Any]:
 async def metrics(request: Request) -> Response:
     """Counters and latencies in Prometheus' text format."""
     return Response(request.app.state.metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+def in_memory(variants: Variants) -> dict[str, Any]:
+    """Return what is live and what is staged, by alias."""
+    staged = {alias: variants[alias].staged for alias in variants.aliases()}
+    return {
+        "model_name": variants.model,
+        "engine": variants.name,
+        "epoch": variants.epoch,
+        "live": {alias: _info(variants, alias, None) for alias in variants.aliases() if variants[alias].live},
+        "staged": {alias: model.version for alias, model in staged.items() if model},
+    }
 
 
 def _info(variants: Variants, alias: str, x_version: str | None) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def test_reload_follows_the_decision_and_keeps_the_version_before_warm(client, s
 
     monkeypatch.setattr("serving.in_process.OnnxSource._open", lambda *_: pytest.fail("going back must not load"))
     decide(store, "A", 1)
-    assert client.post("/reload", headers=AUTH).json()["versions"] == {"A": 1}
+    back = client.post("/reload", headers=AUTH).json()
+    assert (back["status"], back["epoch"], back["live"]["A"]["version"]) == ("success", 3, 1)
+    assert back["live"] == client.get("/variants").json()["live"]
 
 
 def test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between(client, store, monkeypatch):
