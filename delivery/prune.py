@@ -1,10 +1,11 @@
 """Bound what is kept: old versions and quarantined ones. An operator runs it; nothing else deletes a version."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from delivery.engine import EngineFor
 from delivery.errors import Refused
-from delivery.records import Run
+from delivery.records import HistoryEntry, Run, Variant
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.store import Store, Writer
@@ -59,13 +60,21 @@ def _kept(store: Store, model: str, keep: int) -> set[int]:
     """Return the last *keep* versions that were live under each alias, and as many that may still be gone back to."""
     kept = {variant.active_version for variant in store.current(model).variants.values()}
     lives, usable = dict[str, list[int]](), dict[str, list[int]]()
-    for entry in store.entries(model):
-        variant = entry.after.variants.get(entry.alias)
-        if variant and not entry.undone:
-            lives.setdefault(entry.alias, []).append(variant.active_version)
-            if store.refusal(model, variant.sha256) is None:
-                usable.setdefault(entry.alias, []).append(variant.active_version)
+    for alias, variant in _lives([*store.entries(model)]):
+        lives.setdefault(alias, []).append(variant.active_version)
+        if store.refusal(model, variant.sha256) is None:
+            usable.setdefault(alias, []).append(variant.active_version)
     return kept.union(*([*dict.fromkeys(versions)][:keep] for versions in (*lives.values(), *usable.values())))
+
+
+def _lives(entries: list[HistoryEntry]) -> Iterator[tuple[str, Variant]]:
+    """Yield what was live, newest first; a decision whose own entry was lost is told by the one after it."""
+    told = {entry.epoch for entry in entries}
+    for entry in entries:
+        if not entry.undone and entry.alias in entry.after.variants:
+            yield entry.alias, entry.after.variants[entry.alias]
+        if entry.before.epoch not in told:
+            yield from entry.before.variants.items()
 
 
 def _old_failures(writer: Writer, keep: int) -> list[Path]:

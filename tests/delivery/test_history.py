@@ -114,3 +114,12 @@ def test_the_last_two_live_versions_are_never_pruned(release, cut, versions, fai
 
     with pytest.raises(Refused, match="at least 2"):
         cut(versions, failed)
+
+
+def test_a_version_whose_record_was_lost_is_not_pruned(world, release, cut):
+    """The decision after it tells that it was live."""
+    for version in (1, 2, 3):
+        release(version)
+    world.store.paths("best_model").entry(2).unlink()
+
+    assert cut(2) == ["models/best_model/1"]

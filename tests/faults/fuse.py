@@ -39,11 +39,16 @@ class Fuse:
         """Make a system call."""
         if self.kind == "kill":
             self._burn()
-        elif self.kind == "io" and self._reached(once=True):
-            raise OSError(self.error, os.strerror(self.error))
-        elif self.kind == "full" and self._reached() and name in WRITES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.kind == "io" and self._reached(once=True):
+            return self._fails(self.error, **named)
+        if self.kind == "full" and self._reached() and name in WRITES:
+            return self._fails(errno.ENOSPC, **named)
         return None if name == "fsync" else real(*args, **named)  # nobody pulls the plug of this machine
+
+    @staticmethod
+    def _fails(error: int, *, ignore_errors: bool = False, **_: object) -> None:
+        if not ignore_errors:
+            raise OSError(error, os.strerror(error))
 
     def wire(self, real: Callable[..., object], *args: object) -> object:
         """Make a call over the wire."""
