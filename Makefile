@@ -14,8 +14,8 @@ without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requ
 CATBOOST := catboost|plotly
 DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
-.PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-states test-races test-mutants \
-	test-steps test-worker search-states check up down status bench lock
+.PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-network-of-triton test-states \
+	test-races test-mutants test-steps test-worker search-states check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/interlock demo
@@ -39,8 +39,7 @@ test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can ru
 	$(BIN)/pytest
 
 # The proofs, each whole; `make test` runs a third of their cases.
-SHARE := all
-proof = INTERLOCK_FAULTS=$(SHARE) $(BIN)/pytest -m faults $(addprefix tests/,$(1))
+proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m faults $(addprefix tests/,$(1))
 
 test-faults: $(TRITON)  ## every case of every proof below
 	$(call proof,)
@@ -48,8 +47,11 @@ test-faults: $(TRITON)  ## every case of every proof below
 test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EACCES; killed recoveries; full disks
 	$(call proof,faults/test_syscalls.py faults/test_double_faults.py faults/test_durability.py faults/test_full_disk.py)
 
-test-network: $(TRITON) ## every call to MLflow, the serving app and Triton: refused, 5xx, lost, slow, late, garbage
-	$(call proof,faults/test_network.py faults/test_network_of_triton.py)
+test-network: $(READY)  ## every call to MLflow and the serving app: refused, 5xx, lost, slow, late, garbage
+	$(call proof,faults/test_network.py)
+
+test-network-of-triton: $(READY) ## every call to Triton, likewise
+	$(call proof,faults/test_network_of_triton.py)
 
 test-states: $(READY)   ## any sequence of operations and faults
 	$(call proof,faults/test_states.py)
