@@ -39,6 +39,8 @@ RATE = 100
 RUN = Run(who="benchmark")
 DEAD = "http://127.0.0.1:9"
 FROM_CLI = 10
+LOOK_S = 0.05
+"""Between two looks whether the version before answers: rarely, as looking takes from the same two cores."""
 UNDER_WAY_S = 0.05
 """Answers that are under way when the way back is over."""
 
@@ -125,7 +127,7 @@ def by_hand(where: Place, urls: list[str], pair: list[Candidate]) -> tuple[list[
 
 def from_the_cli(settings: Settings, store: Store, pair: list[Candidate]) -> tuple[list[float], list[float]]:
     """Roll back through the worker; return the seconds until the version before answers, and until the command ends."""
-    answers, ends = [], []
+    answers, ends, app = [], [], httpx.Client(base_url=settings.serving[0])
     for number in range(FROM_CLI):
         wanted = pair[number % 2].version
         if store.current("best_model").version_of("A") == wanted:
@@ -139,17 +141,13 @@ def from_the_cli(settings: Settings, store: Store, pair: list[Candidate]) -> tup
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as running:
-            while _version_at(settings.serving[0]) != wanted and running.poll() is None:
-                time.sleep(0.02)
+            while app.get("/model-info").json()["version"] != wanted and running.poll() is None:
+                time.sleep(LOOK_S)
             answers.append(time.perf_counter() - started)
         if running.returncode:
             raise SystemExit(f"{command} failed")
         ends.append(time.perf_counter() - started)
     return answers, ends
-
-
-def _version_at(url: str) -> int:
-    return int(httpx.get(f"{url}/model-info").json()["version"])
 
 
 def main() -> None:
