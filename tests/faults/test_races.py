@@ -64,9 +64,12 @@ def check(place: Place, results: list[Result]) -> None:
     """
     Who won is in the record once; what a loser decided is undone, and nothing else of it is left.
 
-    A release that was stopped when it served everywhere stays, if the rollback that stopped it wants just that.
+    Nobody wins only if a release was stopped when it served everywhere, and the rollback behind it wants just that.
     """
     made = decisions(place.store, {result.contestant.who for result in results})
+    if not any(result.won for result in results):
+        assert "AlreadyLive" in {result.how for result in results}, results
+        assert "completed by recovery" in {entry.outcome for entry in made}, results
     for result in results:
         mine = [entry for entry in made if entry.run.who == result.contestant.who]
         if result.won:
