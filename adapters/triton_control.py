@@ -7,6 +7,7 @@ A call that answers is no proof: a load of versions that are not there says yes.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -38,35 +39,28 @@ class TritonControl:
 
     def load(self, name: str, config: str | None = None, files: dict[str, bytes] | None = None) -> None:
         """Load the folder *name*; with *config* and *files*, those instead of the repository's."""
-        timeout_s = self.load_timeout_s
-        self._ask(
-            lambda client: client.load_model(
-                name, headers=self._headers(), config=config, files=files, client_timeout=timeout_s
-            )
-        )
+        given = {"headers": self._headers(), "client_timeout": self.load_timeout_s}
+        self._ask(lambda client: client.load_model(name, config=config, files=files, **given))
 
     def unload(self, name: str) -> None:
         """Unload the folder *name*; one that is not loaded is fine."""
-        timeout_s = self.timeout_s
-        self._ask(lambda client: client.unload_model(name, headers=self._headers(), client_timeout=timeout_s))
+        given = {"headers": self._headers(), "client_timeout": self.timeout_s}
+        self._ask(lambda client: client.unload_model(name, **given))
 
     def ready_versions(self) -> dict[str, int]:
         """Return the highest ready version of each folder; what was loaded from files has none and is not listed."""
+        given = {"headers": self._headers(), "client_timeout": self.timeout_s}
+        index = self._ask(lambda client: client.get_model_repository_index(**given))
         ready: dict[str, int] = {}
-
-        def ask(client: InferenceServerClient) -> None:
-            index = client.get_model_repository_index(headers=self._headers(), client_timeout=self.timeout_s)
-            for model in index.models:
-                if model.state == READY:
-                    ready[model.name] = max(int(model.version), ready.get(model.name, 0))
-
-        self._ask(ask)
+        for model in index.models:
+            if model.state == READY:
+                ready[model.name] = max(int(model.version), ready.get(model.name, 0))
         return ready
 
-    def _ask(self, act: Callable[[InferenceServerClient], None]) -> None:
+    def _ask(self, act: Callable[[InferenceServerClient], Any]) -> Any:
         client = InferenceServerClient(self.address)
         try:
-            act(client)
+            return act(client)
         except InferenceServerException as error:
             raise self._failure(error) from error
         finally:
