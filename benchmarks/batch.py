@@ -29,7 +29,7 @@ from prefect.testing.utilities import prefect_test_harness
 from pyarrow import parquet
 
 from benchmarks.place import table
-from benchmarks.triton import Shelf
+from benchmarks.shelf import Shelf
 from blocks.batch_folder import BatchFolder
 from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository

