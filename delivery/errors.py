@@ -2,28 +2,32 @@
 Every error of a delivery, and what to do about it.
 
     DeliveryError
-    |- Refused                a rule said no; asking again changes nothing  -> stop
+    |- Refused                a rule said no, or something is not as needed; asking again changes nothing -> stop
     |  |- InvalidName         a name, alias or version that is not allowed
     |  |- NotFound            what was asked for does not exist
     |  |- Busy                another writer holds the model's lock
     |  |- StaleEpoch          somebody decided since this release looked
-    |  |- DigestMismatch      bytes are not what the record says
     |  |- ContractChanged     it takes or gives something else than what is live
     |  |- DigestRefused       these bytes failed before and nobody forced them
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
+    |  |- TooSlow             right answers, but over the latency budget; nothing is remembered
+    |  |- Garbled             an answer arrived that is none of ours: a proxy's page, another program
     |  |- InvalidRows         rows that a model does not take
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
     |  |- OutOfTime           the release held the lock for as long as it may
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
+    |  |- CorruptRecord       a record on disk does not parse or its checksum is off
     |  |- Unreadable          a file cannot be read: of the model repository, or of rows that are to be predicted
     |  `- Unwritable          a folder cannot be written
-    |- Unreachable            nobody answered; the only error that is retried -> retry
-    `- Broken                 an answer arrived and it is wrong               -> roll back
-       |- SmokeFailed         golden rows came back with other answers
-       |- CorruptRecord       a record on disk does not parse or its checksum is off
-       `- RecoveryFailed      the way back failed; the journal stays open
+    |- Unreachable            nobody answered; the only error that is retried          -> retry
+    |- Broken                 the candidate's very bytes are wrong: its digest is refused from then on -> roll back
+    |  |- SmokeFailed         golden rows came back with other answers
+    |  |- TrialFailed         the trial could not open it, or it crashed, or it needs more than it may
+    |  `- DigestMismatch      bytes are not what the record says
+    |- NotFollowed            a replica answers and does not serve what is decided     -> roll back, remember nothing
+    `- RecoveryFailed         the way back could not be judged or made; the decision and the journal stay
 """
 
 
@@ -51,16 +55,24 @@ class StaleEpoch(Refused):
     """Somebody decided since this release looked."""
 
 
-class DigestMismatch(Refused):
-    """Bytes are not what the record says."""
-
-
 class ContractChanged(Refused):
     """It takes or gives something else than what is live."""
 
 
 class DigestRefused(Refused):
     """These bytes failed before and nobody forced them."""
+
+
+class NotReady(Refused):
+    """An engine does not have what it was told to load."""
+
+
+class TooSlow(Refused):
+    """Right answers, but over the latency budget; nothing is remembered of it."""
+
+
+class Garbled(Refused):
+    """An answer arrived that is none of ours: a proxy's page, or another program."""
 
 
 class InvalidRows(Refused):
@@ -91,6 +103,10 @@ class AlreadyLive(Refused):
     """What a rollback was asked for serves already."""
 
 
+class CorruptRecord(Refused):
+    """A record on disk does not parse or its checksum is off."""
+
+
 class Unwritable(Refused):
     """A folder cannot be written: the model repository, or the one of batches."""
 
@@ -100,23 +116,27 @@ class Unreachable(DeliveryError):
 
 
 class Broken(DeliveryError):
-    """An answer arrived and it is wrong."""
-
-
-class NotReady(Refused):
-    """An engine does not have what it was told to load."""
+    """The candidate's very bytes are wrong; their digest is refused from then on."""
 
 
 class SmokeFailed(Broken):
     """Golden rows came back with other answers."""
 
 
-class CorruptRecord(Broken):
-    """A record on disk does not parse or its checksum is off."""
+class TrialFailed(Broken):
+    """The trial could not open the candidate, or it crashed, or it needs more than it may."""
 
 
-class RecoveryFailed(Broken):
-    """The way back failed; the journal stays open."""
+class DigestMismatch(Broken):
+    """Bytes are not what the record says."""
+
+
+class NotFollowed(DeliveryError):
+    """A replica answers and does not serve what is decided."""
+
+
+class RecoveryFailed(DeliveryError):
+    """The way back could not be judged or made; the decision and the journal stay as they are."""
 
 
 def telling(error: Exception, serves: str) -> DeliveryError:
