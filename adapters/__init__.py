@@ -20,3 +20,5 @@ Plain clients without Prefect that implement delivery's protocols, and what flow
     answers_file       a batch's answers in Parquet
     answer_table       a batch's answers in a table
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

@@ -14,3 +14,5 @@ Where things are and how to prove who we are: configuration, and `.connect()`, w
 
 `python -m blocks` creates or updates the blocks of an environment.
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

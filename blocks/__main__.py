@@ -14,6 +14,7 @@ from blocks.prediction_log import PredictionLog
 from blocks.serving_api import ServingApi
 from blocks.settings import Settings
 from blocks.triton_server import TritonServer
+from delivery import outbound
 
 
 def blocks_of(settings: Settings) -> list[NamedBlock]:
@@ -45,6 +46,7 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
 def save_blocks(settings: Settings) -> list[str]:
     """Create or update the blocks under the environment's name; return their slugs."""
     api = os.environ.get("PREFECT_API_URL", settings.prefect_api)
+    outbound.apply([*settings.addresses, api])
     with temporary_settings({PREFECT_API_URL: api}):
         for block in blocks_of(settings):
             block.save(settings.environment, overwrite=True)

@@ -36,6 +36,10 @@ def _words(value: object) -> object:
     return shlex.split(value) if isinstance(value, str) else value
 
 
+def _unbracketed(value: object) -> object:
+    return value.removeprefix("[").removesuffix("]") if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """Where the parts of one environment are."""
 
@@ -47,7 +51,9 @@ class Settings(BaseSettings):
     home_folder: Path | None = Field(
         default=None, description="the local stack's folder; .interlock or .interlock-prod"
     )
-    host: str = Field(default="127.0.0.1", description="address that the local stack listens on")
+    host: Annotated[str, BeforeValidator(_unbracketed)] = Field(
+        default="127.0.0.1", min_length=1, description="address that the local stack listens on"
+    )
     prefect_port: int | None = Field(default=None, ge=1, le=65535, description="Prefect server; 4200, prod 4300")
     mlflow_port: int | None = Field(default=None, ge=1, le=65535, description="MLflow server; 5000, prod 5100")
     serving_port: int | None = Field(default=None, ge=1, le=65535, description="serving app; 8080, prod 8180")
@@ -98,9 +104,19 @@ class Settings(BaseSettings):
         chosen: int | None = getattr(self, f"{part}_port")
         return chosen or PORTS[part] + OFFSET[self.environment]
 
+    def local_address(self, part: Listener) -> str:
+        """Return host and port on which a part of the local stack listens."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port(part)}"
+
     def local_url(self, part: Listener) -> str:
         """Return where a part of the local stack listens."""
-        return f"http://{self.host}:{self.port(part)}"
+        return f"http://{self.local_address(part)}"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address of the stack, and of what stands in for its parts; none is asked through a proxy."""
+        return (self.prefect_api, self.mlflow, *self.serving, *(http for http, _ in self.triton))
 
     @property
     def prefect_api(self) -> str:
@@ -151,7 +167,7 @@ class Settings(BaseSettings):
     @property
     def triton(self) -> tuple[tuple[str, str], ...]:
         """HTTP base URL and gRPC address of each Triton."""
-        return ((self.local_url("triton"), f"{self.host}:{self.port('triton_grpc')}"),)
+        return ((self.local_url("triton"), self.local_address("triton_grpc")),)
 
     @property
     def prediction_log_folder(self) -> Path:

@@ -13,4 +13,9 @@ Nouns and rules of a release. Imports the standard library, pydantic and numpy o
     release    the steps between the state before and the state after
     recovery   the one way back
     reconcile  make everything equal the decision
+    outbound   nobody outside is told, this machine is asked directly: applied here, before any library is imported
 """
+
+from delivery import outbound
+
+outbound.apply()

@@ -8,7 +8,8 @@ from delivery.errors import Refused
 from delivery.records import HistoryEntry, Run, Variant
 from delivery.recovery import recover
 from delivery.registry import Registry
-from delivery.store import Store, Writer
+from delivery.store import Store
+from delivery.store.files import names_in
 
 LEAST = 2
 """The last live versions of an alias that always stay: the one that serves and the one to go back to."""
@@ -36,23 +37,38 @@ def prune(
         Refused: *versions* is below 2 or *failed* below 0.
         Busy: The model is being changed.
     """
-    if versions < LEAST or failed < 0:
-        msg = f"keep at least {LEAST} versions and 0 quarantined ones, not {versions} and {failed}"
-        raise Refused(msg)
+    _check(versions, failed)
     with store.writer(model, run) as writer:
         recover(writer, engine_for, registry)
-        doomed = [*_old_versions(writer, versions), *_old_failures(writer, failed)]
-        for folder in doomed:
-            writer.discard(folder)
-        removed = [str(folder.relative_to(store.root)) for folder in doomed]
+        removed = doomed(store, model, versions=versions, failed=failed)
+        for folder in removed:
+            writer.discard(store.root / folder)
         if removed:
             writer.record("pruned", f"{run.who}: {', '.join(removed)}")
     return removed
 
 
-def _old_versions(writer: Writer, keep: int) -> list[Path]:
-    kept = _kept(writer.store, writer.model, keep)
-    folders = [path for path in writer.paths.version_folders() if int(path.name) not in kept]
+def doomed(store: Store, model: str, *, versions: int, failed: int) -> list[str]:
+    """
+    Return what `prune` would remove, relative to the repository; nothing is touched.
+
+    Raises:
+        Refused: *versions* is below 2 or *failed* below 0.
+    """
+    _check(versions, failed)
+    folders = [*_old_versions(store, model, versions), *_old_failures(store, model, failed)]
+    return [str(folder.relative_to(store.root)) for folder in folders]
+
+
+def _check(versions: int, failed: int) -> None:
+    if versions < LEAST or failed < 0:
+        msg = f"keep at least {LEAST} versions and 0 quarantined ones, not {versions} and {failed}"
+        raise Refused(msg)
+
+
+def _old_versions(store: Store, model: str, keep: int) -> list[Path]:
+    kept = _kept(store, model, keep)
+    folders = [path for path in store.paths(model).version_folders() if int(path.name) not in kept]
     return sorted(folders, key=lambda path: (path.parent.name, int(path.name)))
 
 
@@ -77,6 +93,7 @@ def _lives(entries: list[HistoryEntry]) -> Iterator[tuple[str, Variant]]:
             yield from entry.before.variants.items()
 
 
-def _old_failures(writer: Writer, keep: int) -> list[Path]:
-    newest_first = sorted(writer.paths.failed.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return newest_first[keep:]
+def _old_failures(store: Store, model: str, keep: int) -> list[Path]:
+    root = store.paths(model).failed
+    folders = [root / name for name in names_in(root)]
+    return sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)[keep:]

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from delivery.engine import Engine
 from delivery.errors import AlreadyLive, NotFound, Unreachable
-from delivery.names import alias_name, model_name, version_number
+from delivery.names import alias_name, version_number
 from delivery.records import Candidate, Current, EngineRef, Kind, Run, Variant
 from delivery.recovery import leave_behind
 from delivery.registry import Registry
@@ -64,9 +64,7 @@ def target(store: Store, model: str, alias: str, version: int | None) -> Candida
         InvalidName: The model, the alias or the version is none.
     """
     alias_name(alias)
-    if model_name(model) not in store.models():
-        msg = f"no model {model} was ever released; there are {', '.join(store.models()) or 'none'}"
-        raise NotFound(msg)
+    store.known(model)
     wanted = _before(store, model, alias) if version is None else version_number(version)
     if why := _gone(store, model, wanted):
         msg = f"{model} v{wanted} {why}; {store.current(model).describe(alias)}"

@@ -10,3 +10,5 @@ Stories that an operator starts; the only place with @flow.
     retention                delete what the prediction log has held for long enough
     recover_run              the hook of every flow: calls `delivery.recovery.recover`, has no logic of its own
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

@@ -8,3 +8,5 @@ What is trained: pure scikit-learn and CatBoost, no I/O. One file adds a model: 
     catboost_onnx  CatBoost -> one node of that ONNX
     catalogue      find a learner by the name of its file
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

@@ -13,3 +13,5 @@ The prediction API. Follows the decision; runs without Prefect and without MLflo
     routes          predict, info, control
     app             puts these together
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

@@ -5,6 +5,7 @@ import sys
 
 import uvicorn
 
+from delivery import outbound
 from serving.app import create_app
 from serving.settings import Settings
 
@@ -15,6 +16,7 @@ def main() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every plugin
     try:
         settings = Settings()
+        outbound.apply([settings.triton_url])
         app = create_app(settings)
     except (ValueError, OSError) as error:
         sys.exit(f"serving does not start: {error}")

@@ -7,6 +7,7 @@ Everything on one machine, and the operator's verbs that need no Prefect.
     triton_server      becomes the wheel's tritonserver; triton_onnxruntime is its backend
     ports        who holds a port
     up           bring it up, ready to use
+    shell        the lines that `interlock up` prints
     status       what runs and what is live
     place        store, registry and engines of an environment, without Prefect
     loop         reconcile, once or for ever
@@ -16,3 +17,5 @@ Everything on one machine, and the operator's verbs that need no Prefect.
     demo_credit  continuous deployment of a credit score
     load         a steady stream of requests, every answer checked
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

@@ -10,10 +10,11 @@ import typer
 from pydantic import ValidationError
 
 from blocks.settings import Settings
+from delivery import outbound
 from delivery.errors import DeliveryError
-from stack.errors import StackError
+from stack.errors import NotHere, StackError
 from stack.operate import history, prune, reconcile, rollback, status
-from stack.parts import BIN
+from stack.place import check_here
 from stack.processes import Supervisor
 
 if TYPE_CHECKING:
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from stack.demo_credit import DemoCredit
     from stack.demo_triton import DemoTriton
 
+WRONG_PLACE = 2
+"""Exit code of a command that was given in the wrong folder, or by the wrong user; 1 is what the command found."""
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 
 @app.command()
 def up() -> None:
     """Bring the local stack up: Prefect, MLflow, the serving app, a worker and the reconcile loop."""
+    from stack import shell
     from stack.up import bring_up
 
     settings = Settings()
@@ -35,16 +40,16 @@ def up() -> None:
     typer.echo(f"MLflow   {settings.mlflow}")
     typer.echo(f"Serving  {settings.serving[0]}  (x-token in {settings.token_file})")
     typer.echo("To run flows from this shell:")
-    typer.echo(f"  export PREFECT_API_URL={settings.prefect_api} PATH={BIN}:$PATH")
-    typer.echo(
-        f"  prefect deployment run train-register-reload/{settings.environment} -p params='{{\"C\": 0.5}}' --watch"
-    )
+    for line in shell.lines(settings):
+        typer.echo(f"  {line}")
 
 
 @app.command()
 def down() -> None:
     """Stop the local stack; what it stored stays."""
-    supervisor = Supervisor(Settings())
+    settings = Settings()
+    check_here(settings)
+    supervisor = Supervisor(settings)
     if not supervisor.is_running():
         typer.echo("nothing runs")
         return
@@ -126,9 +131,18 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
+        outbound.apply(Settings().addresses)
         app()
+    except NotHere as error:
+        _end(str(error), WRONG_PLACE)
+    except PermissionError as error:
+        _end(f"{error.filename or 'a file'}: {error.strerror}; whose it is can do that", WRONG_PLACE)
     except (DeliveryError, StackError) as error:
-        sys.exit(f"interlock: {error}")
+        _end(str(error))
     except ValidationError as error:
-        wrong = "; ".join(f"INTERLOCK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-        sys.exit(f"interlock: {wrong}")
+        _end("; ".join(f"INTERLOCK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+
+
+def _end(why: str, code: int = 1) -> None:
+    typer.echo(f"interlock: {why}", err=True)
+    sys.exit(code)

@@ -1,5 +1,6 @@
 """Reconcile every model for ever; the guarantee that does not need Prefect."""
 
+import faulthandler
 import logging
 import math
 import time
@@ -11,6 +12,8 @@ from delivery.reconcile import Reconciler, Report
 log = logging.getLogger(__name__)
 AUDIT_S = 900.0
 """Every model is audited within this time."""
+PASS_S = 600.0
+"""Longest that a pass may take, or twenty periods if those are longer."""
 
 
 @dataclass
@@ -28,16 +31,23 @@ class Rotation:
 
 
 def reconcile_for_ever(reconciler: Reconciler, every_s: float) -> None:
-    """Make a pass every *every_s* seconds; what is found is logged when it changes."""
+    """
+    Make a pass every *every_s* seconds; what is found is logged when it changes.
+
+    A pass that hangs ends the process, with a line `Timeout` and where it hung: whoever keeps it alive starts it anew.
+    """
     told: dict[str, Report] = {}
-    rotation = Rotation(every_s)
+    rotation, longest_s = Rotation(every_s), max(PASS_S, 20 * every_s)
+    log.info("a pass every %g s; one that takes longer than %g s ends this process", every_s, longest_s)
     while True:
         started = time.monotonic()
+        faulthandler.dump_traceback_later(longest_s, exit=True)
         models = reconciler.store.models()
         for report in reconciler.reconcile(models, rotation.turn(models)):
             if told.get(report.model) != report:
                 log.log(_level(report), "%s", report.told)
             told[report.model] = report
+        faulthandler.cancel_dump_traceback_later()
         time.sleep(max(0.0, every_s - (time.monotonic() - started)))
 
 

@@ -3,6 +3,8 @@
 import getpass
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,16 +13,25 @@ from blocks.settings import Settings
 from delivery.attempt import rolled_back
 from delivery.errors import AlreadyLive
 from delivery.history import damage
+from delivery.prune import doomed
 from delivery.prune import prune as prune_model
 from delivery.reconcile import AliasPolicy
 from delivery.records import Run
 from delivery.release import carry_out
 from stack.loop import reconcile_for_ever
 from stack.place import place
-from stack.status import line, parts_status, told, views
+from stack.status import line, parts_status, room, told, views
 
 MODEL = "best_model"
+LONGEST_S = 86_400
 Model = Annotated[str, typer.Option(help="Registered name in MLflow, and folder in the repository.")]
+
+
+def _period(every: float | None) -> float | None:
+    if every is not None and not 1 <= every <= LONGEST_S:  # says no to nan, too
+        msg = f"a pass every 1 to {LONGEST_S} seconds, not {every:g}"
+        raise typer.BadParameter(msg)
+    return every
 
 
 def status() -> None:
@@ -29,15 +40,18 @@ def status() -> None:
     where, rows = place(settings), parts_status(settings)
     for name, state, address in rows:
         typer.echo(f"{name:<10} {state:<10} {address}")
+    if tight := room(where.store):
+        typer.echo(f"  ! {tight}")
     seen = views(where)
     for view in seen:
         typer.echo("\n".join(told(where, view)))
-    sys.exit(int(any(view.findings for view in seen) or any(state != "running" for _, state, _ in rows)))
+    sys.exit(int(bool(tight) or any(view.findings for view in seen) or any(state != "running" for _, state, _ in rows)))
 
 
 def history(model: Model = MODEL) -> None:
     """Show every decision and event of a model, newest first, and verify the record; exit code 1 if it is not whole."""
     store = place(Settings()).store
+    store.known(model)
     told = [(entry.at_utc, line(entry)) for entry in store.entries(model)]
     told += [(event.at_utc, f"   - {event.at_utc} {event.kind}: {event.message}") for event in store.events(model)]
     for _, text in sorted(told, key=lambda pair: pair[0], reverse=True):
@@ -76,7 +90,9 @@ def rollback(
 
 
 def reconcile(
-    every: Annotated[float | None, typer.Option(help="Seconds between passes; without it, one pass.")] = None,
+    every: Annotated[
+        float | None, typer.Option(callback=_period, help="Seconds between passes, 1 or more; without it, one pass.")
+    ] = None,
     policy: Annotated[
         AliasPolicy, typer.Option(help="What to do about an alias that was moved by hand.")
     ] = AliasPolicy.REPORT,
@@ -86,28 +102,29 @@ def reconcile(
     if every is not None:
         reconcile_for_ever(reconciler, every)
     reports = reconciler.reconcile(reconciler.store.models())
-    for report in reports:
-        typer.echo(report.told)
+    typer.echo("\n".join(report.told for report in reports) or f"nothing was ever released in {reconciler.store.root}")
     sys.exit(int(any(report.failed for report in reports)))
 
 
 def prune(
+    model: Annotated[str | None, typer.Option(help="Whose versions go.")] = None,
+    *,
+    every_model: Annotated[bool, typer.Option("--all", help="Those of every model, instead.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only list what would go.")] = False,
     versions: Annotated[int, typer.Option(help="How many versions that were live to keep for each alias.")] = 10,
     failed: Annotated[int, typer.Option(help="How many quarantined versions to keep of each model.")] = 10,
 ) -> None:
-    """Remove old versions and old quarantined ones of every model; never the last two live ones."""
+    """Remove old versions and old quarantined ones of a model; never the last two live ones."""
+    if (model is None) != every_model:
+        msg = "say whose versions go: --model NAME, or --all"
+        raise typer.BadParameter(msg)
     where = place(Settings())
-    for model in where.store.models():
-        removed = prune_model(
-            where.store,
-            model,
-            versions=versions,
-            failed=failed,
-            engine_for=where.engine_for,
-            registry=where.registry,
-            run=Run(who=_person()),
-        )
-        typer.echo(f"{model}: removed {', '.join(removed) or 'nothing'}")
+    remove = partial(prune_model, engine_for=where.engine_for, registry=where.registry, run=Run(who=_person()))
+    act: Callable[..., list[str]] = doomed if dry_run else remove
+    for name in where.store.models() if model is None else [where.store.known(model)]:
+        gone = act(where.store, name, versions=versions, failed=failed)
+        what = "would be removed" if dry_run else "removed"
+        typer.echo("\n".join([f"{name}: {len(gone)} {what}", *(f"  {folder}" for folder in gone)]))
 
 
 def _person() -> str:

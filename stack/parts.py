@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from blocks.settings import PORTS, Listener, Settings
+from delivery import outbound
 from stack.triton_server import why_not
 
 BIN = Path(sys.executable).parent
@@ -39,7 +40,7 @@ def parts(settings: Settings) -> list[Part]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """
-    Return the environment of every part: this one's, pointed at the stack, and telling nobody outside.
+    Return the environment of every part: this one's, pointed at the stack, telling nobody outside, asking it directly.
 
     Prefect and MLflow keep their records in SQLite, unless their own variables name a database.
     """
@@ -50,9 +51,7 @@ def environment(settings: Settings) -> dict[str, str]:
         **{f"INTERLOCK_{listener.upper()}_PORT": str(settings.port(listener)) for listener in PORTS},
         "PREFECT_API_URL": settings.prefect_api,
         "PREFECT_HOME": str(settings.home / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "DO_NOT_TRACK": "1",
+        **outbound.environment(os.environ, settings.addresses),
         "PYTHONUNBUFFERED": "1",
     }
     return records | {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | ours

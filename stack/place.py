@@ -11,6 +11,7 @@ from delivery.errors import NotFound
 from delivery.reconcile import AliasPolicy, Reconciler
 from delivery.records import SERVING_API, TRITON, EngineRef, Run
 from delivery.store import Store
+from stack.errors import NotHere
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,28 @@ class Place:
         return Reconciler(self.store, self.engine_for, self.registry, Run(who=who), policy)
 
 
+def check_here(settings: Settings) -> None:
+    """
+    Look whether the folder is there that `interlock up` made, or the repository that was named.
+
+    Raises:
+        NotHere: It is not: the command was given in another folder, as cron does.
+        PermissionError: Nobody but another user can tell.
+    """
+    where, name = (settings.repository_root, "REPOSITORY") if settings.repository else (settings.home, "HOME_FOLDER")
+    if not where.is_dir():
+        msg = f"there is no {where}; INTERLOCK_{name} names the right folder, from wherever the command is given"
+        raise NotHere(msg)
+
+
 def place(settings: Settings) -> Place:
-    """Return where the things of *settings* are; nothing is opened before the first question."""
+    """
+    Return where the things of *settings* are; nothing is opened before the first question.
+
+    Raises:
+        NotHere: Nothing of them is there.
+    """
+    check_here(settings)
     registry = MlflowRegistry(settings.mlflow, auth=settings.mlflow_auth)
     token, key = settings.serving_token().get_secret_value(), settings.triton_key().get_secret_value()
     return Place(Store(settings.repository_root), registry, token, key)

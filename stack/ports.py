@@ -1,5 +1,6 @@
 """Who holds a port, so that nobody has to guess."""
 
+import errno
 import socket
 
 import psutil
@@ -11,30 +12,34 @@ from stack.parts import Part
 
 def check_free(settings: Settings, parts: list[Part]) -> None:
     """
-    Refuse to start on taken ports.
+    Refuse to start where nobody can listen.
 
     Raises:
-        StackError: One is taken; the message says by what, and which variable chooses another.
+        StackError: A port is taken, is not ours to take, or the host is no address of this machine; the message says
+            which variable chooses another.
     """
     for part in parts:
         for listener in part.ports:
             port = settings.port(listener)
-            if not _is_free(settings.host, port):
-                msg = (
-                    f"port {port} of {part.name} is taken by {_holder(port)}; stop that, or choose another by "
-                    f"INTERLOCK_{listener.upper()}_PORT"
-                )
+            if why := _why_not(settings.host, port):
+                msg = f"port {port} of {part.name} {why}, or choose another by INTERLOCK_{listener.upper()}_PORT"
                 raise StackError(msg)
 
 
-def _is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+def _why_not(host: str, port: int) -> str:
+    try:
+        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except PermissionError:
+        return "is for the administrator only: choose one above 1023"
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            msg = f"INTERLOCK_HOST={host} is no address that this machine can listen on: {error.strerror}"
+            raise StackError(msg) from error
+        return f"is taken by {_holder(port)}; stop that"
+    return ""
 
 
 def _holder(port: int) -> str:

@@ -1,23 +1,25 @@
 """supervisor keeps the parts alive; this renders its configuration and talks to it over its socket."""
 
 import configparser
+import re
 import subprocess
 import time
 import xmlrpc.client
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from blocks.settings import Settings
-from stack.errors import StackError
+from stack.errors import NotHere, StackError
 from stack.parts import BIN, ROOT, Part, environment, parts
 
 LONGEST_SOCKET_PATH = 100
 START_S = 20.0
 _DO_NOT_WAIT = False
 STOP_S = 60.0
+COMMENT = re.compile(r"\s[;#]|[\r\n]")
 
 
 class Supervisor:
@@ -31,9 +33,17 @@ class Supervisor:
         self.logs = self.home / "logs"
 
     def is_running(self) -> bool:
-        """Return whether it answers."""
+        """
+        Return whether it answers.
+
+        Raises:
+            NotHere: It is another user's.
+        """
         try:
             return bool(self._rpc().getState()["statename"] == "RUNNING")
+        except PermissionError as error:
+            msg = f"the stack in {self.home} is another user's: give the command as the one who started it"
+            raise NotHere(msg) from error
         except (OSError, xmlrpc.client.Error):
             return False
 
@@ -42,7 +52,7 @@ class Supervisor:
         Start it, and with it every part that can start before provisioning.
 
         Raises:
-            StackError: The path of its socket is too long, or it did not start.
+            StackError: A path is too long for a socket or cannot be written down, or it did not start.
         """
         if len(str(self.socket)) > LONGEST_SOCKET_PATH:
             msg = f"{self.home} is too long a path for a socket; choose another by INTERLOCK_HOME_FOLDER"
@@ -115,28 +125,52 @@ class Supervisor:
         config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
         for part in parts(self.settings):
             config[f"program:{part.name}"] = self._program(part)
+        for section in config.values():
+            section.update({key: _escaped(value) for key, value in section.items()})
         path = self.settings.supervisor_config
         with path.open("w") as file:
             config.write(file)
         return path
 
-    def _program(self, part: Part) -> dict[str, Any]:
-        variables = ",".join(f'{name}="{value}"' for name, value in part.environment.items())
+    def _program(self, part: Part) -> dict[str, str]:
+        variables = ",".join(f"{name}={_quoted(value)}" for name, value in part.environment.items())
         return {
-            "command": " ".join(f'"{word}"' for word in part.command).replace("%", "%%"),
-            "environment": variables.replace("%", "%%"),
-            "autostart": part.autostart,
-            "autorestart": True,
-            "startsecs": 1,
-            "startretries": 20,
-            "stopasgroup": True,
-            "killasgroup": True,
-            "stopwaitsecs": 15,
-            "redirect_stderr": True,
-            "stdout_logfile": self.log_of(part.name),
+            "command": " ".join(map(_quoted, part.command)),
+            "environment": variables,
+            "autostart": str(part.autostart),
+            "autorestart": "True",
+            "startsecs": "1",
+            "startretries": "20",
+            "stopasgroup": "True",
+            "killasgroup": "True",
+            "stopwaitsecs": "15",
+            "redirect_stderr": "True",
+            "stdout_logfile": str(self.log_of(part.name)),
             "stdout_logfile_maxbytes": "20MB",
-            "stdout_logfile_backups": 2,
+            "stdout_logfile_backups": "2",
         }
+
+
+def _quoted(word: str) -> str:
+    """Return *word* as supervisor's lists take it."""
+    if '"' in word or "\\" in word:
+        _refuse(word)
+    return f'"{word}"'
+
+
+def _escaped(value: str) -> str:
+    """Return *value* so that supervisor expands nothing in it; what it would take for a comment is refused."""
+    if COMMENT.search(value):
+        _refuse(value)
+    return value.replace("%", "%%")
+
+
+def _refuse(value: str) -> NoReturn:
+    msg = (
+        f"supervisor's configuration cannot hold {value!r}: choose folders without quotes, backslashes, line ends, "
+        "and # or ; after a space (INTERLOCK_HOME_FOLDER)"
+    )
+    raise StackError(msg)
 
 
 def _within(seconds: float, is_so: Any) -> bool:

@@ -1,6 +1,9 @@
 """What runs, what is live, what each replica and the registry say of it, and everything that disagrees."""
 
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 
@@ -9,6 +12,8 @@ from delivery.alias import AliasState
 from delivery.engine import Sighting
 from delivery.history import damage
 from delivery.records import HistoryEntry
+from delivery.store import Store
+from delivery.store.files import names_in
 from delivery.view import View, look
 from stack.parts import parts
 from stack.place import Place
@@ -17,6 +22,10 @@ from stack.processes import Supervisor
 TIMEOUT_S = 2.0
 LAST = 5
 """How many decisions are shown."""
+MB = 1_000_000
+LEAST_ROOM = 200 * MB
+ROOM_FOR = 3
+"""How many releases of the largest version there must be room for."""
 
 
 def parts_status(settings: Settings) -> list[tuple[str, str, str]]:
@@ -39,6 +48,28 @@ def views(place: Place) -> list[View]:
         for what in damage(place.store, view.model):
             view.find(what, mendable=False)
     return seen
+
+
+def room(store: Store) -> str:
+    """Return that the repository's disk has too little room for some releases; empty if it has enough."""
+    root = next(folder for folder in (store.root, *store.root.parents) if folder.exists())
+    free = shutil.disk_usage(root).free
+    needed = max(LEAST_ROOM, ROOM_FOR * _largest(store))
+    if free >= needed:
+        return ""
+    return f"the disk of {store.root} has {free / MB:.0f} MB free, and the next releases may need {needed / MB:.0f} MB"
+
+
+def _largest(store: Store) -> int:
+    """Return the bytes of the largest version on disk."""
+    folders = [folder for model in store.models() for folder in store.paths(model).version_folders()]
+    return max((_size(folder) for folder in folders), default=0)
+
+
+def _size(folder: Path) -> int:
+    with suppress(FileNotFoundError):  # pruned meanwhile
+        return sum((folder / name).stat().st_size for name in names_in(folder))
+    return 0
 
 
 def told(place: Place, view: View) -> Iterator[str]:

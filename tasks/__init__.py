@@ -16,3 +16,5 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     news            people: chat messages
     pages           people: artifacts in the Prefect UI
 """
+
+import delivery  # noqa: F401 - it silences the libraries before they are imported

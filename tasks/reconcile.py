@@ -2,7 +2,6 @@
 
 from prefect.logging import get_run_logger
 
-from delivery.errors import NotFound
 from delivery.reconcile import Reconciler, Report
 from tasks.step import step
 
@@ -17,11 +16,8 @@ def reconcile(reconciler: Reconciler, model: str | None) -> list[Report]:
     Raises:
         NotFound: There is no such model.
     """
-    models = reconciler.store.models()
-    if model is not None and model not in models:
-        msg = f"no model {model} was ever released; there are {', '.join(models) or 'none'}"
-        raise NotFound(msg)
-    reports = reconciler.reconcile([model] if model else models)
+    store = reconciler.store
+    reports = reconciler.reconcile([store.known(model)] if model else store.models())
     for report in reports:
         get_run_logger().info("%s", report.told)
     return reports

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from delivery.errors import CorruptRecord, NotFound
 from delivery.manifest import Manifest
-from delivery.names import MODEL
+from delivery.names import MODEL, model_name
 from delivery.records import Current, Event, HistoryEntry, Journal, Record, RefusedDigest, Run
 from delivery.store.files import is_there, names_in, read_sealed, reading, sha256_of
 from delivery.store.lock import locked
@@ -55,6 +55,19 @@ class Store:
         releases = self.root / "releases"
         with reading(releases):
             return [name for name in names_in(releases) if MODEL.fullmatch(name) and (releases / name).is_dir()]
+
+    def known(self, model: str) -> str:
+        """
+        Return the name of a model that a release was tried for.
+
+        Raises:
+            NotFound: There is no such model; the message names those that there are.
+        """
+        models = self.models()
+        if model_name(model) not in models:
+            msg = f"no model {model} was ever released; there are {', '.join(models) or 'none'}"
+            raise NotFound(msg)
+        return model
 
     def current(self, model: str) -> Current:
         """
