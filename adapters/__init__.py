@@ -8,6 +8,7 @@ Plain clients without Prefect that implement delivery's protocols, and what flow
     triton_control     Triton's load and unload, by gRPC
     triton_config      config.pbtxt, rendered from the decision
     mlflow_registry    versions, aliases and artifacts, by MLflow's REST API
+    mlflow_experiment  whether trainings can be logged, asked before one is made
     mlflow_tracking    training runs, by MLflow's client (its import costs seconds: only training pays)
     confusion          the confusion matrix as a picture
     chat               messages to people

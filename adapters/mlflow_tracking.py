@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from adapters.mlflow_experiment import MlflowExperiment
 from delivery.errors import Unreachable
 from delivery.manifest import Manifest
 
@@ -81,8 +82,8 @@ class MlflowTracking:
 
     def open_run(self, key: str) -> str:
         """Return the run that carries *key*, made if there is none: a retried call makes no second run."""
+        experiment_id = MlflowExperiment(self.url, self.experiment, auth=self._auth).ready()
         with self._client() as client:
-            experiment_id = self._experiment_id(client)
             query = f"tags.`{RELEASE_KEY}` = '{key}'"
             found = client.search_runs([experiment_id], query, max_results=1)
             if found:
@@ -132,18 +133,6 @@ class MlflowTracking:
             log.warning("MLflow's scikit-learn flavour cannot log this model, the ONNX is the artefact: %s", error)
             return None
         return str(info.model_id)
-
-    def _experiment_id(self, client: "MlflowClient") -> str:
-        import mlflow
-
-        found = client.get_experiment_by_name(self.experiment)
-        if found:
-            return str(found.experiment_id)
-        try:
-            return str(client.create_experiment(self.experiment))
-        except mlflow.exceptions.RestException:  # another run was first
-            made: Any = client.get_experiment_by_name(self.experiment)
-            return str(made.experiment_id)
 
     @contextmanager
     def _client(self) -> Iterator["MlflowClient"]:

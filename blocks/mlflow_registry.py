@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters import mlflow_registry, mlflow_tracking
+from adapters import mlflow_experiment, mlflow_registry, mlflow_tracking
 from blocks.named import NamedBlock
 
 
@@ -33,6 +33,12 @@ class MlflowRegistry(NamedBlock):
     def connect(self) -> mlflow_registry.MlflowRegistry:
         """Return a client of the registry. Nothing is opened before its first call."""
         return mlflow_registry.MlflowRegistry(self.url, timeout_s=self.timeout_s, auth=self._auth())
+
+    def trainings(self) -> mlflow_experiment.MlflowExperiment:
+        """Return the experiment that trainings are logged to. Nothing is opened before its first call."""
+        return mlflow_experiment.MlflowExperiment(
+            self.url, self.experiment, timeout_s=self.timeout_s, auth=self._auth()
+        )
 
     def tracking(self) -> mlflow_tracking.MlflowTracking:
         """Return a client that logs training runs."""

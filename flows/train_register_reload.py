@@ -1,9 +1,9 @@
 r"""
 Train a model and make it live on the serving app, or leave everything as it was.
 
-    champion -> (table) -> train -> log -> gate -> register -> RELEASE
-                                            \            \ release=False: ends as Registered
-                                             \ no: ends as Rejected
+    preflight -> champion -> (table) -> train -> log -> gate -> register -> RELEASE
+                                                         \            \ release=False: ends as Registered
+                                                          \ no: ends as Rejected
     RELEASE  snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
                  \______________________ any failure: recover ______________________/
 """
@@ -28,6 +28,7 @@ from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks.news import announced, serves
 from tasks.pages import publish_no, publish_release
+from tasks.preflight import preflight
 from tasks.run import this_run
 
 
@@ -76,6 +77,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
     features = FeatureStore.named(feature_store) if plan.table else None
 
     with announced(people, store, model, alias) as news:
+        preflight(mlflow, store, release=release)
         champion = registry_steps.champion(mlflow, model, alias, compare=beat_champion)
         data = feature_steps.read(features, plan.table) if features and plan.table else None
         trained = training.train(plan, data)

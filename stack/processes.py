@@ -19,6 +19,7 @@ LONGEST_SOCKET_PATH = 100
 START_S = 20.0
 _DO_NOT_WAIT = False
 STOP_S = 60.0
+HERE = "%(here)s"
 COMMENT = re.compile(r"\s[;#]|[\r\n]")
 
 
@@ -40,7 +41,7 @@ class Supervisor:
             NotHere: It is another user's.
         """
         try:
-            return bool(self._rpc().getState()["statename"] == "RUNNING")
+            return self.socket.exists() and bool(self._rpc().getState()["statename"] == "RUNNING")
         except PermissionError as error:
             msg = f"the stack in {self.home} is another user's: give the command as the one who started it"
             raise NotHere(msg) from error
@@ -145,7 +146,7 @@ class Supervisor:
             "killasgroup": "True",
             "stopwaitsecs": "15",
             "redirect_stderr": "True",
-            "stdout_logfile": str(self.log_of(part.name)),
+            "stdout_logfile": _escaped(str(self.log_of(part.name))),  # the one value that supervisor expands twice
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "2",
         }
@@ -159,8 +160,8 @@ def _quoted(word: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Return *value* so that supervisor expands nothing in it; what it would take for a comment is refused."""
-    if COMMENT.search(value):
+    """Return *value* so that supervisor expands nothing in it; what it replaces or cuts off all the same is refused."""
+    if COMMENT.search(value) or HERE in value:
         _refuse(value)
     return value.replace("%", "%%")
 
@@ -168,7 +169,7 @@ def _escaped(value: str) -> str:
 def _refuse(value: str) -> NoReturn:
     msg = (
         f"supervisor's configuration cannot hold {value!r}: choose folders without quotes, backslashes, line ends, "
-        "and # or ; after a space (INTERLOCK_HOME_FOLDER)"
+        f"{HERE}, and # or ; after a space (INTERLOCK_HOME_FOLDER)"
     )
     raise StackError(msg)
 

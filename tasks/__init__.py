@@ -3,6 +3,7 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
 
     step            how every task here retries: only Unreachable, never cached
     inputs          what a flow refuses before its first side effect
+    preflight       what would stop a release after a training, asked before it
     feature_store   tables to train on
     training        learners
     tracking        MLflow's training runs

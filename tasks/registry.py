@@ -16,11 +16,7 @@ from tasks.step import step
 
 @step(retries=1)
 def champion(registry: MlflowRegistry, model: str, alias: str, *, compare: bool) -> bytes | None:
-    """
-    Return the ONNX that the alias names now, if it is to be compared with and there is one.
-
-    The first call of a flow: it says within seconds that MLflow is down, before anything is trained.
-    """
+    """Return the ONNX that the alias names now, if it is to be compared with and there is one."""
     client = registry.connect()
     version = client.alias(model, alias)
     if version is None or not compare:

@@ -16,6 +16,7 @@ The model repository on disk, and its only writer.
 """
 
 from delivery.store.reader import Store
+from delivery.store.usable import check_usable
 from delivery.store.writer import Writer
 
-__all__ = ["Store", "Writer"]
+__all__ = ["Store", "Writer", "check_usable"]

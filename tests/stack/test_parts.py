@@ -1,10 +1,12 @@
 """What the parts of a stack are told: where they are, and where their records are kept."""
 
+import httpx
 import pytest
 
 from blocks.settings import PORTS, Settings
+from stack import shell
 from stack.demo_credit import beside
-from stack.parts import environment
+from stack.parts import environment, parts
 
 
 @pytest.fixture
@@ -41,3 +43,30 @@ def test_mlflow_keeps_its_records_below_home_unless_its_own_variable_says_where(
 
     monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", "postgresql+psycopg://h/d")
     assert environment(settings)["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg://h/d"
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_every_address_of_an_ipv6_host_is_one(tmp_path, host):
+    settings = Settings(home_folder=tmp_path, host=host)
+
+    assert settings.prefect_api == "http://[::1]:4200/api"
+    assert settings.triton == (("http://[::1]:8000", "[::1]:8001"),)
+    for url in [*settings.addresses, *(part.health for part in parts(settings) if part.health)]:
+        assert httpx.URL(url).host == "::1"
+
+
+@pytest.mark.parametrize(
+    ("model", "alias", "passed"),
+    [
+        ("best_model", "A", "-p params='{\"C\": 0.5}'"),
+        ("best_model", "B", "-p params='{\"C\": 0.5}' -p alias=B"),
+        ("credit", "A", "-p learner=credit_score -p model=credit -p threshold=0.8"),
+        ("iris", "A", "-p learner=iris -p model=iris"),
+        ("churn", "A", "-p learner=LEARNER -p model=churn"),
+    ],
+)
+def test_the_printed_example_trains_the_model_that_is_served(tmp_path, model, alias, passed):
+    """The learner of another name than the model's is for the reader to fill in."""
+    settings = Settings(home_folder=tmp_path, serving_model=model, serving_alias=alias)
+
+    assert shell.lines(settings)[1] == f"prefect deployment run train-register-reload/dev {passed} --watch"
