@@ -43,7 +43,7 @@ def _unbracketed(value: object) -> object:
 class Settings(BaseSettings):
     """Where the parts of one environment are."""
 
-    model_config = SettingsConfigDict(env_prefix="INTERLOCK_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTERLOCK_", frozen=True, env_ignore_empty=True)
 
     environment: Literal["dev", "prod"] = Field(
         default="dev", description="which environment: names blocks, pool, deployments"

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         ValidationError: There is no token and none was waived, or a token is short.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INTERLOCK_SERVING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INTERLOCK_SERVING_", frozen=True, env_ignore_empty=True)
 
     name: str = Field(default="dev", description="name under which the app is enrolled as an engine")
     host: str = Field(default="127.0.0.1", description="address to listen on")

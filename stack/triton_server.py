@@ -153,6 +153,9 @@ def _render(store: Store, model: str, engine: str) -> Iterator[str]:
 def command(settings: Settings, backends: Path, models: list[str]) -> list[str]:
     """Return the command line: explicit loads only, loopback only, control only with the key."""
     key, apis = settings.triton_key().get_secret_value(), ",".join(RESTRICTED)
+    http, grpc = settings.host, settings.host
+    if ":" in settings.host:  # Triton takes IPv6 addresses in these forms only
+        http, grpc = f"ipv6:{settings.host}", f"[{settings.host}]"
     return [
         str(wheel() / "bin" / "tritonserver"),
         f"--model-repository={settings.repository_root / 'models'}",
@@ -163,11 +166,11 @@ def command(settings: Settings, backends: Path, models: list[str]) -> list[str]:
         "--exit-on-error=false",
         "--disable-auto-complete-config",
         "--exit-timeout-secs=5",
-        f"--http-address={settings.host}",
+        f"--http-address={http}",
         f"--http-port={settings.port('triton')}",
-        f"--grpc-address={settings.host}",
+        f"--grpc-address={grpc}",
         f"--grpc-port={settings.port('triton_grpc')}",
-        f"--metrics-address={settings.host}",
+        f"--metrics-address={http}",
         f"--metrics-port={settings.port('triton_metrics')}",
         "--metrics-config=summary_latencies=true",
         "--metrics-config=summary_quantiles=0.5:0.05,0.95:0.005,0.99:0.001",

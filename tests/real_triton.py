@@ -30,6 +30,7 @@ class RealTriton:
     def start(self) -> None:
         variables = {
             "INTERLOCK_HOME_FOLDER": str(self.settings.home),
+            "INTERLOCK_HOST": self.settings.host,
             "INTERLOCK_TRITON_PORT": str(self.settings.port("triton")),
             "INTERLOCK_TRITON_GRPC_PORT": str(self.settings.port("triton_grpc")),
             "INTERLOCK_TRITON_METRICS_PORT": str(self.settings.port("triton_metrics")),

@@ -17,7 +17,7 @@ from delivery import outbound
 from stack import shell, triton_server
 from stack.parts import ROOT, environment
 
-PACKAGES = ("adapters", "blocks", "delivery", "flows", "learners", "serving", "stack", "tasks")
+PACKAGES = ("adapters", "blocks", "delivery", "flows", "learners", "serving", "stack", "tasks", "benchmarks")
 IN_THE_STUB = {"stack.triton_onnxruntime"}
 """Runs inside Triton's stub, in the environment that `stack.triton_server` gives to it."""
 ASKERS = """

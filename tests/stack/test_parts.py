@@ -70,3 +70,12 @@ def test_the_printed_example_trains_the_model_that_is_served(tmp_path, model, al
     settings = Settings(home_folder=tmp_path, serving_model=model, serving_alias=alias)
 
     assert shell.lines(settings)[1] == f"prefect deployment run train-register-reload/dev {passed} --watch"
+
+
+def test_a_variable_that_is_empty_is_one_that_is_not_set(monkeypatch):
+    """As a compose file passes it on; an empty folder would be the one in which the command is given."""
+    for name in ("HOME_FOLDER", "HOST", "MLFLOW_URL", "SERVING_PORT", "REPOSITORY"):
+        monkeypatch.setenv(f"INTERLOCK_{name}", "")
+
+    assert Settings().home.name == ".interlock"
+    assert Settings().serving == ("http://127.0.0.1:8080",)

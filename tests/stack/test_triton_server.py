@@ -4,11 +4,14 @@ import importlib.util
 import stat
 from pathlib import Path
 
+import httpx
 import pytest
 from fakes import RUN
 from models import iris, put
-from real_triton import reason_for_none
+from ports import free_ports
+from real_triton import RealTriton, reason_for_none
 
+from adapters.triton_control import TritonControl
 from blocks.settings import Settings
 from delivery.records import Current, EngineRef, Variant
 from delivery.store import Store
@@ -92,3 +95,21 @@ def test_what_no_decision_names_is_not_rendered_and_what_was_is_removed(home):
     assert "versions: 1" in config.read_text()
     assert triton_server.render(store, "somebody-else") == []
     assert not config.exists()
+
+
+@pytest.mark.system
+def test_a_real_server_listens_on_an_ipv6_host_with_every_protocol(home):
+    if reason := reason_for_none(home):
+        pytest.skip(reason)
+    http, grpc, metrics = free_ports(3)
+    settings = Settings(
+        home_folder=home, host="::1", triton_port=http, triton_grpc_port=grpc, triton_metrics_port=metrics
+    )
+    triton = RealTriton(settings)
+    try:
+        triton.start()
+
+        assert TritonControl(triton.grpc, triton.key, 5, 5).ready_versions() == {}
+        assert httpx.get(f"{settings.local_url('triton_metrics')}/metrics", timeout=5).is_success
+    finally:
+        triton.stop()
