@@ -1,4 +1,8 @@
-"""The real stack, brought up once for all system tests on ports of its own, in a folder of its own."""
+"""
+The real stack, brought up once for all system tests on ports of its own, in a folder of its own.
+
+Its users stand where people stand: behind a company's proxy that knows nothing of this machine, with a `%` in a path.
+"""
 
 import os
 import shutil
@@ -7,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import ClassVar, get_args
 
 import httpx
 import psutil
@@ -42,6 +46,8 @@ class Stack:
 
     settings: Settings
     environment: dict[str, str]
+    proxy: ClassVar = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    """Nobody answers there."""
 
     @property
     def url(self) -> str:
@@ -56,11 +62,12 @@ class Stack:
         return self.place.store
 
     def interlock(self, *words: str, timeout: float = UP_S) -> subprocess.CompletedProcess[str]:
-        return self.run(f"{BIN}/interlock", *words, timeout=timeout)
+        return self.run(f"{BIN}/interlock", *words, timeout=timeout, **self.proxy)
 
-    def run(self, *command: str, timeout: float = UP_S) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = UP_S, **more: str) -> subprocess.CompletedProcess[str]:
+        given = self.environment | more
         return subprocess.run(
-            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
+            command, env=given, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def info(self) -> dict[str, object]:
@@ -77,7 +84,7 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """`interlock up`, as a user does it; `interlock down` leaves no process behind."""
-    home = Path(tempfile.mkdtemp(prefix="interlock-"))
+    home = Path(tempfile.mkdtemp(prefix="interlock-100%-"))
     listeners: tuple[Listener, ...] = get_args(Listener)
     ports = {f"{listener}_port": port for listener, port in zip(listeners, free_ports(len(listeners)), strict=True)}
     ours = {f"INTERLOCK_{name.upper()}": str(port) for name, port in ports.items()}

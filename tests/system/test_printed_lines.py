@@ -34,10 +34,10 @@ def test_the_line_that_switches_the_schedule_on_does_so(shell, api):
 
 
 def test_the_lines_that_up_prints_train_what_is_served(api):
-    """In a shell that knows nothing else, from another folder."""
+    """In a shell that knows nothing else, from another folder, behind a company's proxy."""
     export, train = [line.strip() for line in api.interlock("up").stdout.splitlines()[-2:]]
 
-    done = api.run("bash", "-c", f"cd / && {export} && {train}")
+    done = api.run("bash", "-c", f"cd / && {export} && {train}", **api.proxy)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Completed" in done.stdout
