@@ -1,6 +1,7 @@
 """The operator's verbs; none of them needs Prefect: status, history, rollback, reconcile, prune."""
 
 import getpass
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -128,4 +129,8 @@ def prune(
 
 
 def _person() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's number without a name
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

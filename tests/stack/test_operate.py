@@ -124,6 +124,16 @@ def test_a_model_that_was_never_released_is_named_as_such(words, interlock, here
     assert "no model typo was ever released; there are best_model" in said
 
 
+def test_a_user_without_a_name_is_recorded_by_number(interlock, here, monkeypatch):
+    """As in a container that runs under any number."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+
+    assert interlock("prune", "--all", "--versions", "2")[0] == 0
+    assert next(here.events("best_model")).message.startswith("uid-54321@")
+
+
 def test_prune_asks_whose_versions_go(interlock, here):
     for words in ([], ["--model", "best_model", "--all"]):
         code, said = interlock("prune", *words)
