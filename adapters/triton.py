@@ -232,7 +232,9 @@ def triton_engine(
         for http, grpc in servers
     ]
     urls = tuple(url for http, grpc in servers for url in (http, f"grpc://{grpc}"))
-    return Engine(EngineRef(kind=TRITON, name=name, urls=urls), replicas, leads=True)
+    return Engine(
+        EngineRef(kind=TRITON, name=name, urls=urls, latency_budget_ms=latency_budget_ms), replicas, leads=True
+    )
 
 
 def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:

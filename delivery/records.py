@@ -21,6 +21,9 @@ SERVING_API = "serving-api"
 TRITON = "triton"
 """Kinds of engines, as records name them."""
 
+DEFAULT_BUDGET_MS = 500.0
+"""Most milliseconds that the median single row of a candidate may take, where an enrolment says nothing else."""
+
 Kind = Literal["release", "rollback"]
 """Whether the candidate is new, or an older version that an operator goes back to."""
 
@@ -42,7 +45,7 @@ class EngineRef(Record):
     kind: str
     name: str
     urls: tuple[str, ...]
-    latency_budget_ms: float = 500.0
+    latency_budget_ms: float = DEFAULT_BUDGET_MS
 
     @property
     def key(self) -> tuple[str, str]:

@@ -45,6 +45,9 @@ class Rollback(Release):
             msg = f"no replica answers, so nobody can prove v{candidate.version}: {', '.join(self.given_up)}"
             raise Unreachable(msg)
 
+    def trial(self) -> None:
+        """Nothing is tried: the version was live."""
+
     def commit(self) -> Current:
         """Write the decision, and refuse from now on what it leaves behind."""
         current = super().commit()

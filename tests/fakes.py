@@ -1,9 +1,12 @@
 """Hand-written fakes that can be told to fail; the contract tests in `adapters/` hold them against the real things."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+
+import pytest
 
 from delivery.attempt import released
 from delivery.engine import Engine, Seen, Served
@@ -12,6 +15,7 @@ from delivery.manifest import Column, Golden, Manifest
 from delivery.records import Candidate, Current, EngineRef, Run
 from delivery.release import Release, carry_out
 from delivery.store import Store
+from delivery.trial import Limits, Trial
 
 RUN = Run(flow_run_id="flow-1", flow_run_name="test", who="test")
 
@@ -170,6 +174,31 @@ class World:
 
     def live(self, alias: str = "A") -> int | None:
         return self.store.current("best_model").version_of(alias)
+
+
+def untried(folder: Path, manifest: Manifest, limits: Limits) -> Trial:
+    """Pass without a look: these bytes are no ONNX, or there is no time for a process."""
+    return Trial(
+        sha256=manifest.sha256,
+        size_bytes=manifest.size,
+        nodes=1,
+        domains=("",),
+        golden_rows=len(manifest.golden.rows),
+        worst=0.0,
+        load_ms=1.0,
+        row_ms=1.0,
+        batch_rows=limits.largest_request,
+        batch_ms=1.0,
+        peak_memory_bytes=1,
+    )
+
+
+@contextmanager
+def without_trial() -> Iterator[None]:
+    """Release without trials; a patch of its own, which a test that undoes its patches leaves alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Release, "try_out", staticmethod(untried))
+        yield
 
 
 def _json(version: int) -> bytes:

@@ -1,7 +1,7 @@
 """
 The model repository on disk, and its only writer.
 
-    <root>/models/<model>/<version>/       model.onnx manifest.json: what engines read
+    <root>/models/<model>/<version>/       model.onnx manifest.json: what engines read; trial.json: what it needs
     <root>/releases/<model>/               what they must not see
         current.json                       the decision
         lock                               flock; names its holder

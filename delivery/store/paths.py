@@ -8,6 +8,7 @@ from delivery.store.files import names_in
 
 ONNX = "model.onnx"
 MANIFEST = "manifest.json"
+TRIAL = "trial.json"
 SEPARATOR = "--"
 """Between a model's name and what a further folder of it is for."""
 
@@ -102,6 +103,9 @@ class ModelPaths:
 
     def manifest(self, version: int) -> Path:
         return self.version(version) / MANIFEST
+
+    def trial(self, version: int) -> Path:
+        return self.version(version) / TRIAL
 
     def entry(self, epoch: int) -> Path:
         return self.history / f"{epoch:06d}.json"

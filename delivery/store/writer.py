@@ -11,7 +11,7 @@ from uuid import uuid4
 from delivery.clock import utc_stamp
 from delivery.errors import StaleEpoch, Stopped
 from delivery.records import Attempts, Current, Event, HistoryEntry, Journal, Record, RefusedDigest, sealed
-from delivery.store.files import create, move, remove, replace, writing
+from delivery.store.files import create, is_there, move, remove, replace, writing
 from delivery.store.lock import stop_request
 from delivery.store.paths import ModelPaths
 from delivery.store.versions import VersionWriter
@@ -106,6 +106,11 @@ class Writer(VersionWriter):
         """Note, before anybody examines it, that the digest is tried once more."""
         count = self.store.attempts(self.model, sha256) + 1
         self._replace(self.paths.attempts_of(sha256), Attempts(sha256=sha256, count=count, at_utc=utc_stamp()))
+
+    def keep_trial(self, version: int, trial: Record) -> None:
+        """Put what a trial measured beside the bytes, once: another change in the folder makes Triton load it again."""
+        if not is_there(self.paths.trial(version)):
+            self._replace(self.paths.trial(version), trial)
 
     def forget_attempts(self, sha256: str) -> None:
         """Forget how often the digest was tried: it is live."""

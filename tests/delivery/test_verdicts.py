@@ -17,12 +17,13 @@ from delivery.errors import (
     Refused,
     SmokeFailed,
     TooSlow,
+    TrialFailed,
     Unreachable,
     Unreadable,
 )
 from delivery.freshness import MOST_ATTEMPTS, Newest, compare
 from delivery.recovery import recover
-from delivery.release import carry_out
+from delivery.release import Release, carry_out
 
 MODEL = "best_model"
 NO_VERDICT = [
@@ -239,3 +240,28 @@ def test_a_replica_that_does_not_follow_goes_back_and_condemns_nobody(world, rel
         release(2)
 
     assert not is_refused(world, 2)
+
+
+def test_no_engine_sees_a_candidate_that_fails_its_trial(world, release, monkeypatch):
+    release(1)
+    for replica in world.replicas:
+        replica.asked.clear()
+
+    def try_out(*_):
+        raise TrialFailed("it needs 1,500 MiB")
+
+    monkeypatch.setattr(Release, "try_out", staticmethod(try_out))
+    with pytest.raises(TrialFailed, match=r"1,500 MiB.*v1 serves"):
+        release(2)
+
+    assert not {"load", "ready", "smoke"} & {verb for replica in world.replicas for verb in replica.asked}
+    assert is_refused(world, 2)
+
+
+def test_what_a_trial_measured_stays_beside_the_bytes_and_in_the_history(world, release):
+    done = release(1)
+
+    (check,) = [check for check in done.checks if check.step == "trial"]
+    assert "MiB" in check.detail
+    assert "peak_memory_bytes" in world.store.paths(MODEL).trial(1).read_text()
+    assert check in world.store.entry(MODEL, 1).checks

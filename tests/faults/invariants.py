@@ -25,7 +25,7 @@ from delivery.store.files import names_in
 from delivery.view import agrees, aliases_of, engines_of
 
 KNOWN = {"current.json", "lock", "history", "events", "refused", "attempts", "registry.json", "failed", ".staging"}
-IN_A_VERSION = {"model.onnx", "manifest.json"}
+IN_A_VERSION = {"model.onnx", "manifest.json", "trial.json"}
 
 
 class Subject(Protocol):

@@ -207,4 +207,40 @@ MUTANTS = (
         "return status not in NOBODY_BEHIND and status < 500",
         "tests/adapters/test_serving_start.py::test_who_answers_is_up_whatever_the_answer_is",
     ),
+    Mutant(
+        "a slow minute puts a version away for ever",
+        "delivery/recovery.py",
+        "    if isinstance(cause, Broken):\n        _condemn(writer, journal, str(cause))",
+        "    if cause:\n        _condemn(writer, journal, str(cause))",
+        "tests/delivery/test_verdicts.py::test_a_slow_release_is_tried_again_when_the_machine_is_fast_again",
+    ),
+    Mutant(
+        "a rotated token undoes a release that serves",
+        "delivery/recovery.py",
+        "    except (Broken, NotFollowed) as error:\n        return Back",
+        "    except DeliveryError as error:\n        return Back",
+        "tests/delivery/test_verdicts.py::test_after_the_commit_what_cannot_judge_leaves_the_release_and_is_tried_again",
+    ),
+    Mutant(
+        "an operator's way back is stopped by a stopwatch",
+        "delivery/rollback.py",
+        "    timed: ClassVar[bool] = False\n",
+        "    timed: ClassVar[bool] = True\n",
+        "tests/delivery/test_rollback.py::test_an_older_version_that_is_slow_today_serves_again",
+    ),
+    Mutant(
+        "a version that an operator goes back to is condemned",
+        "delivery/recovery.py",
+        '    if journal.kind == "release" and not _is_live',
+        "    if not _is_live",
+        "tests/delivery/test_rollback.py::"
+        "test_an_older_version_that_answers_wrongly_is_found_again_by_the_next_rollback",
+    ),
+    Mutant(
+        "an engine sees a candidate before its trial",
+        "delivery/release.py",
+        "    release.trial()\n    release.load()\n",
+        "    release.load()\n    release.trial()\n",
+        "tests/delivery/test_verdicts.py::test_no_engine_sees_a_candidate_that_fails_its_trial",
+    ),
 )
