@@ -188,7 +188,6 @@ def _typed(value: ValueInfoProto) -> tuple[str, int]:
 
 
 def _listed(values: Iterable[tuple[str, int]]) -> str:
-    named = [
-        f"{shown(name)} of {TensorProto.DataType.Name(kind).lower() if kind else 'no tensor'}" for name, kind in values
-    ]
-    return ", ".join(named[:5]) or "nothing"
+    names = {number: name.lower() for name, number in TensorProto.DataType.items()} | {0: "no tensor"}
+    found = [f"{shown(name)} of {names.get(kind, f'an unknown type {kind}')}" for name, kind in values]
+    return ", ".join(found[:5]) or "nothing"
