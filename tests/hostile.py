@@ -133,7 +133,7 @@ def endless(turns: int = 2**62) -> ModelProto:
             make_node("ReduceMax", ["input"], ["seed"], keepdims=0),
             make_node("Loop", ["turns", "yes", "seed"], ["extra"], body=body),
         ],
-        [constant("turns", turns), constant("yes", True, np.bool_)],
+        [constant("turns", turns), constant("yes", 1, np.bool_)],
     )
 
 
@@ -167,7 +167,7 @@ def nested(levels: int) -> ModelProto:
         output = "extra" if level == levels - 1 else "y"
         node = make_node("If", ["yes"], [output], then_branch=graph, else_branch=leaf)
         graph = helper.make_graph([node], "level", [], value)
-    return classifier(graph.node, [constant("yes", True, np.bool_)])
+    return classifier(graph.node, [constant("yes", 1, np.bool_)])
 
 
 def scanning(turns: int = 10**8) -> ModelProto:
