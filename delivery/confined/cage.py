@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 OPEN_FILES = 64
@@ -39,7 +40,8 @@ def confine(parent: int, memory_bytes: int, cpu_s: int) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     if sys.platform == "linux":  # other systems bound the time and, afterwards, what was measured
         _die_with_the_parent()
-        (PROC / "oom_score_adj").write_text("1000")  # should the machine run short all the same, it takes this one
+        with suppress(OSError):  # should the machine run short all the same, its kernel takes this process first
+            (PROC / "oom_score_adj").write_text("1000")
         _limit(resource.RLIMIT_AS, address_space() + memory_bytes)
     if os.getppid() != parent:
         raise Orphaned
@@ -67,7 +69,7 @@ def peak() -> int:
 
 def forget_the_peak() -> None:
     """Let `peak` begin at what is held now."""
-    if sys.platform == "linux":
+    with suppress(OSError):  # where there is no such file, what came before counts too
         (PROC / "clear_refs").write_text("5")
 
 
