@@ -184,6 +184,43 @@ def scanning(turns: int = 10**8) -> ModelProto:
     )
 
 
+# What crashes onnxruntime 1.31
+
+
+def impossible_quotient() -> ModelProto:
+    """The smallest integer divided by -1 is no integer: SIGFPE, when the constants are folded."""
+    quotient = [make_node("Div", ["smallest", "minus_one"], ["whole"]), make_node("Cast", ["whole"], ["extra"], to=1)]
+    return classifier(quotient, [constant("smallest", -(2**63)), constant("minus_one", -1)])
+
+
+def deep_tree(depth: int = 100_000) -> ModelProto:
+    """A tree that goes down on one side only; it is read by recursion."""
+    nodes = 2 * depth + 1
+    inner = [node % 2 == 0 and node < nodes - 1 for node in range(nodes)]
+    tree = make_node(
+        "TreeEnsembleClassifier",
+        ["input"],
+        ["label", "probabilities"],
+        domain="ai.onnx.ml",
+        nodes_treeids=[0] * nodes,
+        nodes_nodeids=list(range(nodes)),
+        nodes_featureids=[0] * nodes,
+        nodes_modes=["BRANCH_LEQ" if branches else "LEAF" for branches in inner],
+        nodes_values=[0.5] * nodes,
+        nodes_truenodeids=[node + 2 if branches else 0 for node, branches in enumerate(inner)],
+        nodes_falsenodeids=[node + 1 if branches else 0 for node, branches in enumerate(inner)],
+        class_treeids=[0],
+        class_nodeids=[1],
+        class_ids=[0],
+        class_weights=[1.0],
+        classlabels_int64s=[0, 1, 2],
+    )
+    model = classifier()
+    del model.graph.node[:]
+    model.graph.node.append(tree)
+    return model
+
+
 # What is not in the file
 
 

@@ -16,6 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 
 OPEN_FILES = 64
+STACK_BYTES = 4 * 1024 * 1024
+"""Half of what threads of engines have: whatever recurses here without a crash does so there."""
+
 PROC = Path("/proc/self")
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -47,6 +50,7 @@ def confine(parent: int, memory_bytes: int, cpu_s: int) -> None:
         raise Orphaned
     cpu = int(time.process_time()) + 1 + cpu_s
     _limit(resource.RLIMIT_CPU, cpu, cpu + PATIENCE_S)
+    _limit(resource.RLIMIT_STACK, STACK_BYTES)
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     for nothing in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
         _limit(nothing, 0)

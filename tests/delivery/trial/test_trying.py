@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +19,12 @@ from hostile import (
     answers,
     classifier,
     constant,
+    deep_tree,
     doubling,
     endless,
     huge_at_load,
     huge_at_run,
+    impossible_quotient,
     maps,
     outside,
     product,
@@ -190,6 +191,13 @@ def test_a_candidate_that_just_needs_more_memory_than_it_may_take_fails(tmp_path
         try_out(tmp_path, manifest, Limits(memory_bytes=24 * MIB))
 
 
+@pytest.mark.parametrize(("build", "name"), [(impossible_quotient, "SIGFPE"), (deep_tree, "SIGSEGV")])
+def test_a_candidate_that_crashes_onnxruntime_crashes_the_child(tmp_path, build, name):
+    """Either would take a serving app with it."""
+    with pytest.raises(TrialFailed, match=f"it crashed .{name}"):
+        try_out(tmp_path, put(tmp_path, build()))
+
+
 # What the machine lacks
 
 
@@ -354,7 +362,9 @@ def test_a_candidate_for_one_row_at_a_time_is_condemned(tmp_path):
 
 def test_a_manifest_with_too_many_golden_rows_is_refused_and_the_bytes_are_not_blamed(tmp_path):
     """Engines answer them all before they flip: a million took live answers 4.2 s. The digest does not cover them."""
-    many = Golden(rows=ROWS[:1] * 1_000_000, labels=[0] * 1_000_000, probabilities=[[0.3, 0.3, 0.4]] * 1_000_000)
+    many = Golden.model_construct(
+        rows=ROWS[:1] * 1_000_000, labels=[0] * 1_000_000, probabilities=[[1, 0, 0]] * 1_000_000
+    )
     manifest = put(tmp_path, classifier()).model_copy(update={"golden": many})
     started = time.monotonic()
     with pytest.raises(Refused, match="1000000 golden rows, 10000 at most") as raised:
@@ -443,20 +453,11 @@ def test_slow_and_right_is_too_slow_and_no_verdict(tmp_path):
 
 
 def test_a_budget_just_above_what_a_row_takes_is_kept(tmp_path):
-    manifest = put(tmp_path, endless(100_000))
+    manifest = put(tmp_path, endless(10_000))
     row_ms = try_out(tmp_path, manifest).row_ms
     assert try_out(tmp_path, manifest, Limits(latency_budget_ms=row_ms * 2))
     with pytest.raises(TooSlow):
         try_out(tmp_path, manifest, Limits(latency_budget_ms=row_ms / 2))
-
-
-def test_slow_and_right_is_not_condemned_for_the_time_that_more_rows_would_take(tmp_path):
-    """The rows that show it are the last that are asked for: all of them would take more than the child may."""
-    onnx = endless(400_000)
-    manifest = put(tmp_path, onnx)
-    assert manifest.sha256 == sha256(onnx.SerializeToString()).hexdigest()
-    with pytest.raises(TooSlow):
-        try_out(tmp_path, manifest, Limits(latency_budget_ms=10, cpu_s=6))
 
 
 def test_slow_and_wrong_is_condemned(tmp_path):
