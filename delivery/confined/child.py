@@ -11,7 +11,7 @@ import stat
 import sys
 from typing import Any, NoReturn
 
-from delivery.confined.protocol import Changed, End, Failed, Forbidden, Question, Step, UnreadableFile, Verdict
+from delivery.confined.protocol import Changed, End, Forbidden, Question, Step, UnreadableFile, Verdict
 
 LONGEST_WHY = 500
 
@@ -51,20 +51,20 @@ def tried(question: Question, teller: Teller) -> dict[str, Any]:
     Raises:
         Verdict: Why it went no further.
     """
-    from delivery.confined import answering, cage  # inside, so that an import that fails is told as an end
+    from delivery.confined import answering, cage, content  # inside, so that an import that fails is told as an end
 
     before = cage.resident()
     cage.confine(question.parent, question.memory_bytes, question.cpu_s)
     teller.tell(step=Step.READ)
     onnx = _read(question)
     teller.tell(step=Step.EXAMINE)
-    content = _examined(onnx, question)
+    contents = content.examined(onnx, question)
     cage.forget_the_peak()  # what the examination took, no engine will
     teller.tell(step=Step.LOAD)
     session, load_ms = answering.timed(lambda: answering.opened(onnx))
     teller.tell(step=Step.ANSWER)
     answers = answering.answered(session, question)
-    return {**answers, **content, "load_ms": load_ms, "peak_memory_bytes": cage.peak() - before}
+    return {**answers, **contents, "load_ms": load_ms, "peak_memory_bytes": cage.peak() - before}
 
 
 def _read(question: Question) -> bytes:
@@ -88,22 +88,6 @@ def _check_size(status: os.stat_result, question: Question) -> None:
         raise Changed(f"it has {status.st_size} bytes, expected {question.size}")
     if status.st_size > question.max_size_bytes:
         raise Forbidden(f"it has {status.st_size} bytes, more than {question.max_size_bytes}")
-
-
-def _examined(onnx: bytes, question: Question) -> dict[str, Any]:
-    """Return what the file contains; what it was parsed into is let go of before anything is measured."""
-    from google.protobuf.message import DecodeError
-    from onnx import load_model_from_string
-
-    from delivery.confined.content import Content, check_format
-
-    check_format(onnx)
-    try:
-        content = Content(load_model_from_string(onnx), question.max_nodes)
-    except DecodeError as error:
-        raise Failed(f"it is no ONNX file: {error}") from error
-    content.check(question.input_name, question.outputs)
-    return {"nodes": content.nodes, "domains": content.domains}
 
 
 def _why(error: Exception) -> str:

@@ -12,11 +12,21 @@ What the file of a candidate may contain. Checked before onnxruntime sees it, be
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from google.protobuf.message import Message
-from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
+from google.protobuf.message import DecodeError, Message
+from onnx import (
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    TypeProto,
+    ValueInfoProto,
+    load_model_from_string,
+)
 
-from delivery.confined.protocol import Forbidden
+from delivery.confined.protocol import Failed, Forbidden, Question
 
 OPSETS = {"": range(7, 22), "ai.onnx.ml": range(1, 6)}
 """Domains with their versions, up to those of Triton 24.10; `learners.conversion` writes 17 and 3."""
@@ -26,6 +36,25 @@ FLATBUFFER = b"ORTM"
 """At the fifth byte, it makes onnxruntime read a file in its other format, whatever it says as protobuf."""
 
 Key = tuple[str, str, str]
+
+
+def examined(onnx: bytes, question: Question) -> dict[str, Any]:
+    """
+    Return what the file contains; what it was parsed into is let go of.
+
+    Raises:
+        Forbidden: Something that no candidate may contain.
+        Failed: It is no ONNX.
+    """
+    if onnx[4:8] == FLATBUFFER:
+        raise Forbidden("onnxruntime would not read it as ONNX, but in its own format")
+    try:
+        content = Content(load_model_from_string(onnx), question.max_nodes)
+    except DecodeError as error:
+        raise Failed(f"it is no ONNX file: {error}") from error
+    nodes = content.nodes  # first: looking at each of millions would take a while
+    content.check(question.input_name, question.outputs)
+    return {"nodes": nodes, "domains": content.domains}
 
 
 @dataclass(frozen=True)
@@ -49,7 +78,7 @@ class Content:
             self._check_message(message)
         _check_signature(self.model.graph, input_name, outputs)
 
-    @cached_property
+    @property
     def nodes(self) -> int:
         """Return the number of nodes with every function call expanded."""
         return self._count(self.model.graph.node, 0, {})
@@ -95,12 +124,6 @@ class Content:
         if (key, depth) not in counted:
             counted[key, depth] = self._count(self._functions[key].node, depth, counted)
         return counted[key, depth]
-
-
-def check_format(onnx: bytes) -> None:
-    """Raise Forbidden when onnxruntime would not read the bytes as protobuf."""
-    if onnx[4:8] == FLATBUFFER:
-        raise Forbidden("onnxruntime would not read it as ONNX, but in its own format")
 
 
 def messages(message: Message) -> Iterator[Message]:
@@ -166,7 +189,6 @@ def _typed(value: ValueInfoProto) -> tuple[str, int]:
 
 
 def _listed(values: Iterable[tuple[str, int]]) -> str:
-    named = [
-        f"{shown(name)} of {TensorProto.DataType.Name(kind).lower() if kind else 'no tensor'}" for name, kind in values
-    ]
-    return ", ".join(named[:5]) or "nothing"
+    names = {number: name.lower() for name, number in TensorProto.DataType.items()} | {0: "no tensor"}
+    found = [f"{shown(name)} of {names.get(kind, f'an unknown type {kind}')}" for name, kind in values]
+    return ", ".join(found[:5]) or "nothing"

@@ -20,7 +20,7 @@ class Limits(Record):
         cpu_s: Processor time for all of it.
         wall_s: Longest that the release waits for the child.
         largest_request: Rows of the largest request that an engine takes.
-        latency_budget_ms: Most that the median single row may take, in processor time.
+        latency_budget_ms: Most that the median single row may take, in processor time; None judges answers only.
     """
 
     size_bytes: int = Field(default=256 * MIB, gt=0)
@@ -31,4 +31,4 @@ class Limits(Record):
     cpu_s: int = Field(default=10, gt=0)
     wall_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     largest_request: int = Field(default=256, gt=0)
-    latency_budget_ms: float = Field(default=500.0, gt=0, allow_inf_nan=False)
+    latency_budget_ms: float | None = Field(default=500.0, gt=0, allow_inf_nan=False)

@@ -18,12 +18,12 @@ from delivery.errors import Refused
 ROOT = Path(__file__).parents[2]
 BOOT = """
 import sys
-sys.path.insert(0, sys.argv[1])
+*sys.path, handle = sys.argv[1:]
 from delivery.confined.child import main
-main(int(sys.argv[2]))
+main(int(handle))
 """
-COMMAND = (sys.executable, "-I", "-c", BOOT, str(ROOT))
-"""Isolated from the user's variables and folders; *ROOT* is where this very package is, installed or checked out."""
+COMMAND = (sys.executable, "-I", "-c", BOOT, str(ROOT), *filter(None, sys.path))
+"""Isolated from the user's variables; imports what this process imports, *ROOT* first: this very package."""
 
 ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "OPENBLAS_NUM_THREADS": "1"}
 """All that the child has: no secret of the releasing process, no other host, no threads."""

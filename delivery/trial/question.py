@@ -1,6 +1,7 @@
 """What the child is asked, or why nobody needs to ask: rules about the manifest, which the digest does not cover."""
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +37,7 @@ def question_for(folder: Path, manifest: Manifest, limits: Limits) -> Question:
         cpu_s=limits.cpu_s,
         max_size_bytes=limits.size_bytes,
         max_nodes=limits.nodes,
-        latency_budget_ms=limits.latency_budget_ms,
+        latency_budget_ms=math.inf if limits.latency_budget_ms is None else limits.latency_budget_ms,
         largest_request=limits.largest_request,
         input_name=manifest.input_name,
         outputs=manifest.outputs,
