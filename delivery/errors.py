@@ -20,6 +20,8 @@ Every error of a delivery, and what to do about it.
     |  |- AlreadyLive         what a rollback was asked for serves already
     |  |- CorruptRecord       a record on disk does not parse or its checksum is off
     |  |- Unreadable          a file cannot be read: of the model repository, or of rows that are to be predicted
+    |  |- NoLocks             the disk of the model repository does not keep a second writer out
+    |  |- VersionTaken        the repository holds another version's bytes under this number
     |  `- Unwritable          a folder cannot be written
     |- Unreachable            nobody answered; the only error that is retried          -> retry
     |- Broken                 the candidate's very bytes are wrong: its digest is refused from then on -> roll back
@@ -109,6 +111,14 @@ class CorruptRecord(Refused):
 
 class Unwritable(Refused):
     """A folder cannot be written: the model repository, or the one of batches."""
+
+
+class NoLocks(Refused):
+    """The disk of the model repository does not keep a second writer out."""
+
+
+class VersionTaken(Refused):
+    """The repository holds another version's bytes under this number: nothing is known to be wrong with these."""
 
 
 class Unreachable(DeliveryError):

@@ -13,13 +13,13 @@ from delivery.errors import (
     AlreadyLive,
     Broken,
     Busy,
-    DigestMismatch,
     DigestRefused,
     InvalidName,
     NotFound,
     SmokeFailed,
     Stopped,
     Unreachable,
+    VersionTaken,
 )
 from delivery.release import carry_out
 
@@ -240,8 +240,10 @@ def test_bytes_that_are_not_the_ones_that_were_live_are_refused(world, release, 
     release(2)
     world.store.paths("best_model").onnx(1).write_bytes(b"something else")
 
-    with pytest.raises(DigestMismatch, match="v2 serves"):
+    with pytest.raises(VersionTaken, match="v2 serves"):
         roll_back(1)
+
+    assert world.store.refusal("best_model", candidate_of(1).sha256) is None, "nothing is known to be wrong with them"
 
 
 @pytest.mark.parametrize(
