@@ -21,6 +21,7 @@ Every error of a delivery, and what to do about it.
     |  |- CorruptRecord       a record on disk does not parse or its checksum is off
     |  |- Damaged             the model repository holds other bytes than the record says
     |  |- Unreadable          a file cannot be read: of the model repository, or of rows that are to be predicted
+    |  |- NoLocks             the disk of the model repository does not keep a second writer out
     |  `- Unwritable          a folder cannot be written
     |- Unreachable            nobody answered; the only error that is retried          -> retry
     |- Broken                 the candidate's very bytes are wrong: its digest is refused from then on -> roll back
@@ -114,6 +115,10 @@ class Damaged(Refused):
 
 class Unwritable(Refused):
     """A folder cannot be written: the model repository, or the one of batches."""
+
+
+class NoLocks(Refused):
+    """The disk of the model repository does not keep a second writer out."""
 
 
 class Unreachable(DeliveryError):

@@ -19,7 +19,7 @@ from delivery.recovery import leave_behind
 from delivery.registry import Registry
 from delivery.release import Release
 from delivery.store import Store, Writer
-from delivery.store.files import is_there
+from delivery.store.contents import is_there
 
 
 class Rollback(Release):

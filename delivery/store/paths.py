@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.names import model_name, version_number
-from delivery.store.files import names_in
+from delivery.names import is_number, model_name, version_number
+from delivery.store.contents import names_in
 
 ONNX = "model.onnx"
 MANIFEST = "manifest.json"
 TRIAL = "trial.json"
 SEPARATOR = "--"
 """Between a model's name and what a further folder of it is for."""
+PREPARED = ".decision"
+"""Ends the names of decisions in the staging folder that are about to be committed."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class ModelPaths:
         return self.releases / "failed"
 
     @property
+    def odd(self) -> Path:
+        return self.releases / "odd"
+
+    @property
     def staging(self) -> Path:
         return self.releases / ".staging"
 
@@ -87,7 +93,7 @@ class ModelPaths:
 
     def version_folders(self) -> list[Path]:
         """Every version's folder, also in the folders of further aliases."""
-        return [path / name for path in self.engine_folders() for name in names_in(path) if name.isdigit()]
+        return [path / name for path in self.engine_folders() for name in names_in(path) if is_number(name)]
 
     def engine_folders(self) -> list[Path]:
         """Every folder that an engine may read the model from: the plain one, and those of further aliases."""

@@ -12,7 +12,7 @@ The child's own code is `delivery.confined`. How its ends are told apart, by typ
 
     it says `answered`                           its answers are compared here: SmokeFailed, TooSlow, or a Trial
     it says `forbidden`, `failed`                TrialFailed
-    it says `misshapen`, `changed`, `unreadable` SmokeFailed, DigestMismatch, Unreadable
+    it says `misshapen`, `changed`, `unreadable` SmokeFailed, Damaged, Unreadable
     it says `unfit`, or dies before it reads     Refused: the trial does not work on this machine
     it dies later by a signal of its own making  TrialFailed: SIGSEGV, SIGABRT, ... and SIGXCPU, its processor time
     it leaves without a last word                TrialFailed

@@ -27,7 +27,7 @@ def try_out(folder: Path, manifest: Manifest, limits: Limits = DEFAULT) -> Trial
     Raises:
         TrialFailed: It contains what it may not, cannot be opened, crashes, or takes more memory or time than it may.
         SmokeFailed: It answers otherwise than in training.
-        DigestMismatch: The bytes are not those of the manifest.
+        Damaged: The bytes are not those of the manifest.
         TooSlow: It answers rightly, but the median single row takes over the latency budget.
         Unreadable: A file cannot be read.
         Refused: The manifest is too large, or the trial itself did not work here; nothing is said about the bytes.

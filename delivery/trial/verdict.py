@@ -5,14 +5,14 @@ import signal
 from typing import Any
 
 from delivery.confined.protocol import End
-from delivery.errors import DeliveryError, DigestMismatch, Refused, SmokeFailed, TrialFailed, Unreadable
+from delivery.errors import Damaged, DeliveryError, Refused, SmokeFailed, TrialFailed, Unreadable
 from delivery.trial.process import Cut, Ended
 
 ENDS: dict[str, type[DeliveryError]] = {
     End.FORBIDDEN: TrialFailed,
     End.FAILED: TrialFailed,
     End.MISSHAPEN: SmokeFailed,
-    End.CHANGED: DigestMismatch,
+    End.CHANGED: Damaged,
     End.UNREADABLE: Unreadable,
     End.UNFIT: Refused,
 }
@@ -46,7 +46,7 @@ def said_by(ended: Ended, *, wall_s: float, short: bool) -> Line:
     Raises:
         TrialFailed: Forbidden content, or it could not be opened or computed within its limits.
         SmokeFailed: An answer of another shape than in training.
-        DigestMismatch: Other bytes than the manifest's.
+        Damaged: Other bytes than the manifest's.
         Unreadable: The file cannot be read.
         Refused: The trial did not work, or somebody else ended it.
     """

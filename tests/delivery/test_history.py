@@ -6,7 +6,7 @@ from fakes import RUN, candidate_of
 from delivery.errors import NotFollowed, Refused, SmokeFailed
 from delivery.history import damage
 from delivery.prune import prune
-from delivery.store.files import sealed
+from delivery.records import sealed
 
 
 @pytest.fixture

@@ -273,6 +273,8 @@ def test_bytes_that_are_not_the_ones_that_were_live_are_refused(world, release, 
     with pytest.raises(Damaged, match="v2 serves"):
         roll_back(1)
 
+    assert world.store.refusal("best_model", candidate_of(1).sha256) is None, "nothing is known to be wrong with them"
+
 
 @pytest.mark.parametrize(
     ("model", "alias", "version"), [("../x", "A", 1), ("best_model", "v1", 1), ("best_model", "A", 0)]

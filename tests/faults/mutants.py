@@ -50,8 +50,8 @@ MUTANTS = (
     Mutant(
         "records are written in place",
         "delivery/store/files.py",
-        "        os.rename(temporary, path)\n",
-        "        write_new(path, content) if not path.exists() else path.write_bytes(content)\n",
+        "    os.rename(temporary, path)\n    sync_folder(path.parent)\n\n\ndef create",
+        "    path.write_bytes(temporary.read_bytes())\n\n\ndef create",
         "tests/faults/test_durability.py",
     ),
     Mutant(
@@ -131,10 +131,17 @@ MUTANTS = (
     ),
     Mutant(
         "a stale release overwrites a newer decision",
-        "delivery/store/writer.py",
+        "delivery/store/decision_writer.py",
         "        if not now.same_decision(before):\n",
         "        if now.epoch < 0:\n",
         "tests/delivery/test_store.py::test_commit_refuses_a_decision_that_moved",
+    ),
+    Mutant(
+        "a writer that comes late commits all the same",
+        "delivery/store/decision_writer.py",
+        "        self._remove_prepared(except_=prepared)\n",
+        "",
+        "tests/delivery/test_fencing.py",
     ),
     Mutant(
         "bytes that failed are forgotten",
@@ -174,9 +181,9 @@ MUTANTS = (
     ),
     Mutant(
         "an epoch that was claimed in vain is used again",
-        "delivery/store/reader.py",
-        'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history))',
-        'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history) if "void" not in name)',
+        "delivery/store/decision.py",
+        'stems = (name.split(".")[0] for name in names_in(paths.history))',
+        'stems = (name.split(".")[0] for name in names_in(paths.history) if "void" not in name)',
         "tests/delivery/test_store.py::test_a_voided_epoch_is_not_used_again",
     ),
     Mutant(

@@ -42,7 +42,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from delivery.errors import Broken, DigestMismatch, Refused, SmokeFailed, TooSlow, TrialFailed, Unreadable
+from delivery.errors import Broken, Damaged, Refused, SmokeFailed, TooSlow, TrialFailed, Unreadable
 from delivery.manifest import Golden, Manifest
 from delivery.trial import Limits, Trial, process, question, try_out, trying
 from learners.conversion import OPSET, OnnxClassifier
@@ -277,14 +277,14 @@ def test_the_bytes_must_be_those_of_the_digest(tmp_path):
     onnx = (tmp_path / "model.onnx").read_bytes()
     for other in (b"", onnx[:-1], onnx + b"\0", onnx[:-1] + bytes([onnx[-1] ^ 1])):
         (tmp_path / "model.onnx").write_bytes(other)
-        with pytest.raises(DigestMismatch):
+        with pytest.raises(Damaged):
             try_out(tmp_path, manifest)
 
 
 def test_a_sparse_file_of_ten_gigabytes_is_not_read(tmp_path):
     manifest = put(tmp_path, classifier())
     os.truncate(tmp_path / "model.onnx", 10 * 1024**3)
-    with pytest.raises(DigestMismatch, match="10737418240 bytes"):
+    with pytest.raises(Damaged, match="10737418240 bytes"):
         try_out(tmp_path, manifest)
     with pytest.raises(TrialFailed, match="more than"):
         try_out(tmp_path, manifest.model_copy(update={"size": 10 * 1024**3}))

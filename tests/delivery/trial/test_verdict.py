@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from delivery.confined.protocol import End, Step
-from delivery.errors import Broken, DigestMismatch, Refused, SmokeFailed, TrialFailed, Unreadable
+from delivery.errors import Broken, Damaged, Refused, SmokeFailed, TrialFailed, Unreadable
 from delivery.trial.process import Cut, Ended
 from delivery.trial.verdict import ENDS, said_by
 
@@ -32,7 +32,7 @@ def test_an_answer_counts_however_the_child_leaves_after_it():
         (End.FORBIDDEN, TrialFailed),
         (End.FAILED, TrialFailed),
         (End.MISSHAPEN, SmokeFailed),
-        (End.CHANGED, DigestMismatch),
+        (End.CHANGED, Damaged),
         (End.UNREADABLE, Unreadable),
         (End.UNFIT, Refused),
     ],
