@@ -79,14 +79,14 @@ class TritonReplica:
         """Ask for the candidate's own readiness."""
         self._must_be_ready(candidate_folder(candidate.model), candidate.version)
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         """Infer the golden rows by the candidate's name and version."""
         name = candidate_folder(candidate.model)
 
         def infer(rows: Cells) -> tuple[list[float], list[list[float]]]:
             return self._infer(name, candidate.version, manifest, rows)[1:]
 
-        return prove(manifest.golden, infer, self.latency_budget_ms)
+        return prove(manifest.golden, infer, self.latency_budget_ms if timed else None)
 
     def drop(self, model: str, alias: str) -> None:
         """Unload the candidate's name, which no client knows; *alias* is not part of it."""
@@ -232,7 +232,9 @@ def triton_engine(
         for http, grpc in servers
     ]
     urls = tuple(url for http, grpc in servers for url in (http, f"grpc://{grpc}"))
-    return Engine(EngineRef(kind=TRITON, name=name, urls=urls), replicas, leads=True)
+    return Engine(
+        EngineRef(kind=TRITON, name=name, urls=urls, latency_budget_ms=latency_budget_ms), replicas, leads=True
+    )
 
 
 def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from delivery.records import HistoryEntry, Run, Variant
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.store import Store
-from delivery.store.files import names_in
+from delivery.store.contents import names_in
 
 LEAST = 2
 """The last live versions of an alias that always stay: the one that serves and the one to go back to."""

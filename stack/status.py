@@ -13,7 +13,7 @@ from delivery.engine import Sighting
 from delivery.history import damage
 from delivery.records import HistoryEntry
 from delivery.store import Store
-from delivery.store.files import names_in
+from delivery.store.contents import names_in
 from delivery.view import View, look
 from stack.parts import parts
 from stack.place import Place

@@ -1,7 +1,7 @@
 """What would stop a release after a training, asked before it."""
 
 from blocks.mlflow_registry import MlflowRegistry
-from delivery.store import Store, check_usable
+from delivery.store import Store
 from tasks.step import step
 
 
@@ -14,8 +14,9 @@ def preflight(registry: MlflowRegistry, store: Store, *, release: bool) -> None:
 
     Raises:
         Refused: The experiment was deleted, keeps its artifacts elsewhere, or we may not log in or write to it.
-        Unwritable: The repository's disk is full, read-only, or has no locks.
+        NoLocks: The repository's disk does not lock.
+        Unwritable: It is read-only or full.
     """
     registry.trainings().ready()
     if release:
-        check_usable(store.root)
+        store.check_locks()

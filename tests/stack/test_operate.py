@@ -8,6 +8,7 @@ import sys
 from typing import NamedTuple
 
 import pytest
+from fakes import without_trial
 
 from delivery.store import Store
 from stack import cli, loop, status
@@ -48,8 +49,9 @@ def here(monkeypatch, tmp_path, release, world):
     monkeypatch.setenv("INTERLOCK_HOME_FOLDER", str(tmp_path / "home"))
     monkeypatch.setenv("INTERLOCK_REPOSITORY", str(world.store.root))
     monkeypatch.setenv("INTERLOCK_MLFLOW_URL", "http://127.0.0.1:9")
-    for version in (1, 2, 3):
-        release(version)
+    with without_trial():
+        for version in (1, 2, 3):
+            release(version)
     return world.store
 
 
