@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from fakes import FakeReplica
-from models import ROW, TOKEN, iris, onnx_path, put, served, wrong
+from models import ROW, TOKEN, iris, onnx_path, overwrite, put, served, wrong
 
 from adapters.serving_api import serving_engine
 from delivery.engine import Replica, Served
@@ -33,12 +33,7 @@ def decision(store: Store, version: int | None, epoch: int) -> Current:
     if version:
         made = candidate(store, version)
         variant = Variant(alias="A", active_version=version, run_id=made.run_id, sha256=made.sha256, engines=kinds)
-    current = current.having("A", variant, epoch=epoch, release_id=f"r{epoch}")
-    from fakes import RUN
-
-    with store.writer("best_model", RUN) as writer:
-        writer.restore_current(current)
-    return current
+    return overwrite(store, current.having("A", variant, epoch=epoch, release_id=f"r{epoch}"))
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -5,8 +5,7 @@ import shutil
 import httpx
 import pytest
 from fake_triton import FakeTriton
-from fakes import RUN
-from models import iris, put, wrong
+from models import iris, overwrite, put, wrong
 from ports import free_ports
 from tritons import KINDS, running
 
@@ -61,10 +60,7 @@ def decide(store: Store, active: dict[str, tuple[int, int | None]]) -> Current:
             alias=alias, active_version=version, run_id="r", sha256=made.sha256, previous_version=previous, engines=REFS
         )
         current = current.having(alias, variant, epoch=before.epoch + 1, release_id="r")
-    current = current.model_copy(update={"epoch": before.epoch + 1})
-    with store.writer(MODEL, RUN) as writer:
-        writer.restore_current(current)
-    return current
+    return overwrite(store, current.model_copy(update={"epoch": before.epoch + 1}))
 
 
 def unversioned(triton, name: str = MODEL) -> int | None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fakes import RUN
-from models import iris, put
+from models import iris, overwrite, put
 from ports import free_ports
 from real_triton import RealTriton, reason_for_none
 
@@ -86,9 +85,7 @@ def test_what_no_decision_names_is_not_rendered_and_what_was_is_removed(home):
         sha256=made.sha256,
         engines=(EngineRef(kind="triton", name="dev", urls=()),),
     )
-    current = Current.nothing("best_model").having("A", variant, epoch=1, release_id="r")
-    with store.writer("best_model", RUN) as writer:
-        writer.restore_current(current)
+    overwrite(store, Current.nothing("best_model").having("A", variant, epoch=1, release_id="r"))
     config = store.paths("best_model").versions / "config.pbtxt"
 
     assert triton_server.render(store, "dev") == ["best_model"]

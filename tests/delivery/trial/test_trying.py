@@ -452,12 +452,12 @@ def test_slow_and_right_is_too_slow_and_no_verdict(tmp_path):
     assert not isinstance(raised.value, Broken)
 
 
-def test_a_budget_just_above_what_a_row_takes_is_kept(tmp_path):
+def test_the_budget_is_for_one_row(tmp_path):
     manifest = put(tmp_path, endless(10_000))
     row_ms = try_out(tmp_path, manifest).row_ms
-    assert try_out(tmp_path, manifest, Limits(latency_budget_ms=row_ms * 2))
+    assert try_out(tmp_path, manifest, Limits(latency_budget_ms=row_ms * 50))
     with pytest.raises(TooSlow):
-        try_out(tmp_path, manifest, Limits(latency_budget_ms=row_ms / 2))
+        try_out(tmp_path, manifest, Limits(latency_budget_ms=row_ms / 50))
 
 
 def test_slow_and_wrong_is_condemned(tmp_path):
