@@ -9,6 +9,7 @@ from delivery.records import HistoryEntry, Run, Variant
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.store import Store, Writer
+from delivery.store.contents import is_folder, names_in, reading
 
 LEAST = 2
 """The last live versions of an alias that always stay: the one that serves and the one to go back to."""
@@ -52,7 +53,7 @@ def prune(
 
 def _old_versions(writer: Writer, keep: int) -> list[Path]:
     kept = _kept(writer.store, writer.model, keep)
-    folders = [path for path in writer.paths.version_folders() if int(path.name) not in kept]
+    folders = [path for path in writer.paths.version_folders() if is_folder(path) and int(path.name) not in kept]
     return sorted(folders, key=lambda path: (path.parent.name, int(path.name)))
 
 
@@ -78,5 +79,7 @@ def _lives(entries: list[HistoryEntry]) -> Iterator[tuple[str, Variant]]:
 
 
 def _old_failures(writer: Writer, keep: int) -> list[Path]:
-    newest_first = sorted(writer.paths.failed.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return newest_first[keep:]
+    """Return what was quarantined long ago; what is no folder was put there by somebody else."""
+    folders = [path for name in names_in(writer.paths.failed) if is_folder(path := writer.paths.failed / name)]
+    with reading(writer.paths.failed):
+        return sorted(folders, key=lambda path: path.lstat().st_mtime_ns, reverse=True)[keep:]
