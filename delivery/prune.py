@@ -9,7 +9,7 @@ from delivery.records import HistoryEntry, Run, Variant
 from delivery.recovery import recover
 from delivery.registry import Registry
 from delivery.store import Store
-from delivery.store.contents import names_in
+from delivery.store.contents import is_folder, names_in, reading
 
 LEAST = 2
 """The last live versions of an alias that always stay: the one that serves and the one to go back to."""
@@ -68,7 +68,7 @@ def _check(versions: int, failed: int) -> None:
 
 def _old_versions(store: Store, model: str, keep: int) -> list[Path]:
     kept = _kept(store, model, keep)
-    folders = [path for path in store.paths(model).version_folders() if int(path.name) not in kept]
+    folders = [path for path in store.paths(model).version_folders() if is_folder(path) and int(path.name) not in kept]
     return sorted(folders, key=lambda path: (path.parent.name, int(path.name)))
 
 
@@ -94,6 +94,8 @@ def _lives(entries: list[HistoryEntry]) -> Iterator[tuple[str, Variant]]:
 
 
 def _old_failures(store: Store, model: str, keep: int) -> list[Path]:
+    """Return what was quarantined long ago; what is no folder was put there by somebody else."""
     root = store.paths(model).failed
-    folders = [root / name for name in names_in(root)]
-    return sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)[keep:]
+    folders = [path for name in names_in(root) if is_folder(path := root / name)]
+    with reading(root):
+        return sorted(folders, key=lambda path: path.lstat().st_mtime_ns, reverse=True)[keep:]

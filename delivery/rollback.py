@@ -6,9 +6,7 @@ when they return. The version was live, so its answers are looked at and no stop
 condemns it. The digest left behind is refused from the commit on, so that no schedule undoes the operator.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import ClassVar
 
 from delivery.engine import Engine
@@ -129,11 +127,8 @@ def _lives(store: Store, model: str, alias: str | None = None) -> Iterator[Varia
 
 def _gone(store: Store, model: str, version: int) -> str:
     """Return why a version is not on disk; empty if it is."""
-    paths = store.paths(model)
-    if is_there(paths.onnx(version)):
+    if is_there(store.paths(model).onnx(version)):
         return ""
-    for put_away in sorted(paths.failed.glob(f"{version}-*"), reverse=True):
-        with suppress(OSError, ValueError, KeyError):
-            reason = json.loads((put_away / "reason.json").read_text())["reason"]
-            return f"was quarantined ({reason}) and is at {put_away}"
+    if put_away := store.put_away(model, version):
+        return f"was quarantined ({put_away.reason}) and is at {put_away.folder}"
     return f"is not in the model repository {store.root}"

@@ -17,6 +17,7 @@ from delivery.errors import CorruptRecord, DeliveryError, Unreadable
 from delivery.records import Current, EngineRef, Journal, Variant
 from delivery.registry import Registry
 from delivery.store import Store
+from delivery.store.contents import shown
 
 
 class Finding(NamedTuple):
@@ -124,7 +125,7 @@ def _on_disk(store: Store, model: str) -> View:
         view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} is open")
     with suppress(Unreadable):  # what cannot be read is found above, or by the next pass
         if left := store.debris(model):
-            view.find(f"a killed writer left {', '.join(path.name for path in left)}")
+            view.find(f"a killed writer left {', '.join(shown(path.name) for path in left)}")
     return view
 
 

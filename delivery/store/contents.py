@@ -65,8 +65,12 @@ def opened(path: Path, most: int) -> Iterator[BufferedReader]:
                 raise
         msg = f"{shown(path)} is no regular file ({error.strerror}); `interlock reconcile` mends it"
         raise CorruptRecord(msg) from error
-    with reading(path), os.fdopen(handle, "rb") as file:
+    try:
         _check_regular(path, os.fstat(handle), most)
+    except CorruptRecord:
+        os.close(handle)
+        raise
+    with reading(path), os.fdopen(handle, "rb") as file:
         yield file
 
 
@@ -165,7 +169,7 @@ def read(path: Path, kind: type[R]) -> R | None:
         raise CorruptRecord(msg) from error
 
 
-def shown(path: Path) -> str:
+def shown(path: Path | str) -> str:
     """Return *path* as every terminal, log and record takes it, also when its bytes are no UTF-8."""
     return os.fsencode(path).decode(errors="backslashreplace")
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from delivery.errors import CorruptRecord, StaleEpoch
 from delivery.records import Current, HistoryEntry, Record, sealed
 from delivery.store.contents import is_there, names_in, read
-from delivery.store.files import create, move, put, remove, replace, staged, writing
-from delivery.store.odd import room_for_file
+from delivery.store.files import create, move, put, replace, staged, writing
+from delivery.store.odd import remove_file, room_for_file
 from delivery.store.paths import PREPARED, ModelPaths
 from delivery.store.versions import VersionWriter
 
@@ -146,7 +146,7 @@ class DecisionWriter(VersionWriter):
         with writing(self.paths.staging):
             for name in names_in(self.paths.staging):
                 if name.endswith(PREPARED) and self.paths.staging / name != except_:
-                    remove(self.paths.staging / name)
+                    remove_file(self.paths, self.paths.staging / name)
 
     def _void(self, epoch: int) -> None:
         with writing(self.paths.history), suppress(FileNotFoundError):

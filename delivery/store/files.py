@@ -37,7 +37,7 @@ def make_folder(path: Path) -> None:
     with suppress(FileExistsError):
         os.mkdir(path)
     if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "something that is no folder is in its place", str(path))
+        raise NotADirectoryError(errno.ENOTDIR, "no folder; move it away, then repeat", str(path))
     sync_folder(path.parent)
 
 

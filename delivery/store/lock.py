@@ -106,7 +106,7 @@ def holder(paths: ModelPaths) -> str:
 
 def _open(paths: ModelPaths) -> IO[str]:
     """Open the lock without following a link, through which its signature would be written elsewhere."""
-    check_no_link(paths.releases)
+    check_no_link(paths.releases.parent, paths.versions.parent, paths.releases)
     if is_there(paths.lock) and not is_file(paths.lock):
         msg = f"{paths.lock} is no regular file: move it away, then repeat"
         raise Unwritable(msg)

@@ -24,8 +24,6 @@ def own_folders(paths: ModelPaths) -> list[str]:
     Raises:
         Unwritable: The repository is read-only or full, or one of the folders is a link.
     """
-    for folder in (paths.releases.parent, paths.versions.parent, paths.releases):
-        check_no_link(folder)
     aside = [set_aside(paths, paths.staging)] if is_link(paths.staging) else []
     return aside + [what for folder in paths.folders for what in own_folder(paths, folder)]
 
@@ -39,16 +37,18 @@ def own_folder(paths: ModelPaths, folder: Path) -> list[str]:
     return aside
 
 
-def check_no_link(folder: Path) -> None:
+def check_no_link(*folders: Path) -> None:
     """
-    Look whether *folder* is a link, through which one would write and delete outside the repository.
+    Look whether one of *folders* is a link, through which one would write and delete outside the repository.
 
     Raises:
-        Unwritable: It is one.
+        Unwritable: One is.
     """
-    if is_link(folder):
-        msg = f"{shown(folder)} is a link, and nothing is written through one: put the folder itself there, then repeat"
-        raise Unwritable(msg)
+    for folder in folders:
+        if is_link(folder):
+            what = "is a link, and nothing is written through one"
+            msg = f"{shown(folder)} {what}: put the folder itself there, then repeat"
+            raise Unwritable(msg)
 
 
 def room_for_file(paths: ModelPaths, path: Path) -> list[str]:

@@ -1,15 +1,39 @@
 """Read the versions in the model repository: what engines load, checked against what was decided."""
 
 import os
+from contextlib import suppress
 from hashlib import sha256 as hash_of
 from pathlib import Path
+from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from delivery.errors import CorruptRecord, Damaged, NotFound, Unreadable
 from delivery.manifest import Manifest
-from delivery.store.contents import MANIFEST_BYTES, ONNX_BYTES, bytes_of, opened, sha256_of, shown
+from delivery.store.contents import (
+    MANIFEST_BYTES,
+    ONNX_BYTES,
+    RECORD_BYTES,
+    bytes_of,
+    names_in,
+    opened,
+    sha256_of,
+    shown,
+)
 from delivery.store.paths import ModelPaths
+
+
+class Reason(BaseModel):
+    """`reason.json`, why a version was quarantined."""
+
+    reason: str
+
+
+class PutAway(NamedTuple):
+    """A quarantined version: where it is, and why."""
+
+    folder: Path
+    reason: str
 
 
 class VersionReader:
@@ -86,6 +110,16 @@ class VersionReader:
             return False
         expected = (sha256, manifest.size)  # the size first: a sparse file of many gigabytes need not be hashed
         return (manifest.sha256, self._size(model, version)) == expected and self.digest(model, version) == sha256
+
+    def put_away(self, model: str, version: int) -> PutAway | None:
+        """Return where a version was quarantined last, among those whose reason can be read; None if it was not."""
+        failed = self.paths(model).failed
+        for name in reversed(names_in(failed)):
+            if name.startswith(f"{version}-"):
+                with suppress(FileNotFoundError, CorruptRecord, ValidationError):
+                    reason = Reason.model_validate_json(bytes_of(failed / name / "reason.json", RECORD_BYTES)).reason
+                    return PutAway(failed / name, reason)
+        return None
 
     def _size(self, model: str, version: int) -> int | None:
         try:

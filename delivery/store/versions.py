@@ -15,7 +15,7 @@ from delivery.clock import utc_stamp
 from delivery.errors import CorruptRecord, Damaged, DigestMismatch
 from delivery.manifest import Manifest
 from delivery.records import Candidate
-from delivery.store.contents import MANIFEST_BYTES, bytes_of, is_file, is_folder, is_there, sha256_of
+from delivery.store.contents import MANIFEST_BYTES, bytes_of, is_file, is_folder, is_link, is_there, sha256_of
 from delivery.store.files import move, sync_file, sync_folder, write_new, writing
 from delivery.store.folders import engine_folders
 from delivery.store.odd import own_folder, room_for_file, set_aside
@@ -67,6 +67,8 @@ class VersionWriter:
         """
         target = self.paths.version(candidate.version)
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
+            if is_link(target):
+                set_aside(self.paths, target)
             own_folder(self.paths, target)
             for name in (ONNX, MANIFEST):
                 room_for_file(self.paths, target / name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -115,4 +114,4 @@ class Writer(DecisionWriter):
                     shutil.rmtree(path)
                 else:
                     remove_file(self.paths, path)
-        return [shown(Path(path.name)) for path in left]
+        return [shown(path.name) for path in left]
