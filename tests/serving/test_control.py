@@ -1,7 +1,5 @@
 """Stage, drop, reload: what the deployer asks for, and who may."""
 
-import asyncio
-
 import pytest
 from models import AUTH, ROW, decide, iris, onnx_path, put, settings_of, wrong
 from starlette.testclient import TestClient
@@ -83,7 +81,7 @@ def test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between(
     async def then_swap(model, rows, timeout_s):
         answers = await computed(model, rows, timeout_s)
         decide(store, "A", 2)
-        await asyncio.to_thread(follow)
+        await follow()
         return answers
 
     before = client.post("/predict", json=[ROW]).json()
@@ -132,7 +130,7 @@ def test_a_version_that_answers_otherwise_than_in_training_is_not_staged(client,
     [
         ({"version": 9}, 404),
         ({"version": 2, "model": "other"}, 409),
-        ({"version": 2, "sha256": "0" * 64}, 409),
+        ({"version": 2, "sha256": "0" * 64}, 422),
         ({"version": "2"}, 422),
         ({"version": 0}, 422),
         ({"version": 2, "url": "http://x"}, 422),
@@ -181,7 +179,7 @@ def test_two_aliases_live_side_by_side(client, store):
 def test_an_unreadable_decision_leaves_what_is_live(client, store):
     store.paths("best_model").current.write_bytes(b"{")
 
-    assert client.post("/reload", headers=AUTH).status_code == 422
+    assert client.post("/reload", headers=AUTH).status_code == 409
     assert client.post("/predict", json=[ROW]).json()["version"] == 1
     assert client.get("/readyz").status_code == 200
 
@@ -197,7 +195,7 @@ def test_a_model_that_hangs_in_its_self_test_is_refused(client, store, monkeypat
         raise RuntimeError("terminated")
 
     monkeypatch.setattr(in_process.OnnxModel, "compute", hang)
-    monkeypatch.setattr(client.app.state.variants, "_timeout_s", 0.1)
+    monkeypatch.setattr(client.app.state.variants, "_self_test_timeout_s", 0.1)
 
     answer = client.post("/variant/A/stage", json={"version": 2}, headers=AUTH)
     assert "within 0.1 s" in answer.json()["message"]
