@@ -24,6 +24,8 @@ class _Variants(BaseModel):
     engine: str
     live: dict[str, _Info]
     staged: dict[str, int]
+    boot: str = ""
+    failures: dict[str, str] = {}
 
 
 class _Pinned(BaseModel):
@@ -69,9 +71,10 @@ class ServingReplica:
             msg = f"{self.address} holds v{info.version} {info.sha256[:12]}, expected {expected}"
             raise NotReady(msg)
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         """Ask pinned predictions for the golden rows, all at once and some alone."""
-        return prove(manifest.golden, lambda rows: self._infer(candidate, rows), self.latency_budget_ms)
+        budget_ms = self.latency_budget_ms if timed else None
+        return prove(manifest.golden, lambda rows: self._infer(candidate, rows), budget_ms)
 
     def drop(self, model: str, alias: str) -> None:
         """Unstage the candidate of *alias*."""
@@ -115,7 +118,7 @@ class ServingReplica:
     @staticmethod
     def _told(answer: _Variants) -> Seen:
         serves = {a: Served(info.version, info.sha256, info.epoch) for a, info in answer.live.items()}
-        return Seen(serves, answer.staged)
+        return Seen(serves, answer.staged, answer.failures)
 
 
 def serving_engine(
@@ -123,7 +126,8 @@ def serving_engine(
 ) -> Engine:
     """Return the serving app at *urls*, one replica each, as the engine *name*."""
     replicas = [ServingReplica(HttpClient(url, timeout_s, {"x-token": token}), name, latency_budget_ms) for url in urls]
-    return Engine(EngineRef(kind=SERVING_API, name=name, urls=tuple(urls)), replicas)
+    ref = EngineRef(kind=SERVING_API, name=name, urls=tuple(urls), latency_budget_ms=latency_budget_ms)
+    return Engine(ref, replicas)
 
 
 def _pin(candidate: Candidate) -> dict[str, str]:

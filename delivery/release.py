@@ -14,7 +14,7 @@ from uuid import uuid4
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
 from delivery.engine import Engine, Sighting, absent, without_any
-from delivery.errors import Broken, ContractChanged, DeliveryError, DigestRefused, OutOfTime, Unreachable
+from delivery.errors import ContractChanged, DeliveryError, DigestRefused, NotFollowed, OutOfTime, Unreachable
 from delivery.records import Candidate, Check, Current, HistoryEntry, Journal, Kind, Run, Variant
 from delivery.registry import Registry
 from delivery.store import Writer
@@ -32,6 +32,7 @@ class Release:
     """
 
     kind: ClassVar[Kind] = "release"
+    timed: ClassVar[bool] = True
 
     def __init__(
         self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str
@@ -63,8 +64,9 @@ class Release:
             if refusal and not force:
                 msg = f"{self._name} holds {refusal.told}"
                 raise DigestRefused(msg)
-            if refusal:
+            if force:
                 self.writer.allow_digest(self.candidate.sha256)
+                self.writer.forget_attempts(self.candidate.sha256)
             self.writer.open_journal(self.journal)
 
     def materialize(self) -> None:
@@ -84,6 +86,7 @@ class Release:
     def load(self) -> None:
         """Make the candidate answer pinned requests on every replica of every engine."""
         with self._step("load"):
+            self.writer.count_attempt(self.candidate.sha256)
             for engine in self.rehearsing:
                 engine.load(self.candidate)
 
@@ -97,7 +100,7 @@ class Release:
         """Compare the candidate's answers to the golden rows, on every replica."""
         with self._step("smoke") as details:
             manifest = self.writer.store.manifest(self.candidate.model, self.candidate.version)
-            details.extend(engine.smoke(self.candidate, manifest) for engine in self.rehearsing)
+            details.extend(engine.smoke(self.candidate, manifest, timed=self.timed) for engine in self.rehearsing)
 
     def commit(self) -> Current:
         """Write the decision."""
@@ -131,6 +134,7 @@ class Release:
             for engine in self.engines:
                 engine.drop(self.candidate.model, self.candidate.alias)
             self.writer.account(self._entry(self.outcome))
+            self.writer.forget_attempts(self.candidate.sha256)
             self.writer.close_journal()
 
     @property
@@ -193,7 +197,7 @@ class Release:
             if sighting.seen and not sighting.follows(self.current, self.candidate.alias):
                 wanted = f"{self._name} of epoch {self.current.epoch}"
                 msg = f"{sighting.replica} does not serve {wanted}: {sighting.seen.serves}"
-                raise Broken(msg)
+                raise NotFollowed(msg)
         if missing and (patient or without_any(expected)):
             raise Unreachable("; ".join(sighting.absent for sighting in missing))
         self.absent = [sighting.replica for sighting in absent(sightings)]

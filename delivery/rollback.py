@@ -2,7 +2,8 @@
 An operator's way back: the steps of a release, with an older version that is on disk.
 
 It needs the version's bytes and one replica: the registry may be away, and so may all other replicas, which follow
-when they return. The digest left behind is refused from the commit on, so that no schedule undoes the operator.
+when they return. The version was live, so its answers are looked at and no stopwatch, and whatever goes wrong never
+condemns it. The digest left behind is refused from the commit on, so that no schedule undoes the operator.
 """
 
 import json
@@ -25,6 +26,7 @@ class Rollback(Release):
     """A release of an older version; replicas that do not answer at its beginning are given up."""
 
     kind: ClassVar[Kind] = "rollback"
+    timed: ClassVar[bool] = False
 
     def __init__(
         self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str

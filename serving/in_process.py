@@ -102,7 +102,7 @@ class OnnxSource:
     def staged(self, version: int, sha256: str | None) -> OnnxModel:
         """Load it beside what is live, if there is room."""
         manifest, content = read_version(self._store, self._model, version, sha256)
-        needed = needed_memory(self._store, self._model, version, len(content))
+        needed = needed_memory(self._store, self._model, version, manifest.sha256, len(content))
         check_room(f"{self._model} v{version}", needed, self._free())
         session = self._open(version, manifest, content)
         return OnnxModel(self._model, version, manifest, utc_stamp(), session, self._turns)

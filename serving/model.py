@@ -89,7 +89,7 @@ class Source(Protocol):
     """
     Where versions come from. Asked from a thread.
 
-    Both raise NotFound for a version that is not in the repository, DigestMismatch for other bytes than decided, and
+    Both raise NotFound for a version that is not in the repository, Damaged for other bytes than decided, and
     Refused for a file that this app cannot load, or has no room for.
     """
 

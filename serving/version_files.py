@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from hashlib import sha256 as hash_of
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
-from delivery.errors import DigestMismatch, NotFound, Refused
+from delivery.errors import Damaged, NotFound, Refused
 from delivery.manifest import Manifest
 from delivery.store import Store
 from delivery.store.files import reading
+from delivery.trial import Limits, Trial
 
-LARGEST_ONNX = 512 * 2**20
+LARGEST_ONNX = Limits().size_bytes
 LARGEST_MANIFEST = 4 * 2**20
 """Parsing JSON stops every other thread: 4 MiB, some 10,000 golden rows, do so for a tenth of a second."""
 LARGEST_TRIAL = 2**20
@@ -25,17 +26,13 @@ TRIAL = "trial.json"
 log = logging.getLogger(__name__)
 
 
-class _Trial(BaseModel):
-    peak_memory_bytes: int = Field(gt=0)
-
-
 def read_version(store: Store, model: str, version: int, sha256: str | None) -> tuple[Manifest, bytes]:
     """
     Return the manifest and the ONNX of a version, which are what the manifest, and *sha256* if given, say.
 
     Raises:
         NotFound: It is not in the repository.
-        DigestMismatch: The bytes are something else.
+        Damaged: The bytes are something else.
         Refused: A file is larger than its limit, or no file.
         CorruptRecord: The manifest does not parse.
         Unreadable: The disk does not let it read.
@@ -64,23 +61,26 @@ def check_digest(name: str, manifest: Manifest, found: str | None, expected: str
     Check that the bytes are those of the manifest, and those that are *expected*, if any are.
 
     Raises:
-        DigestMismatch: They are something else.
+        Damaged: They are something else.
     """
     if found != manifest.sha256 or expected not in (None, found):
         msg = f"{name}: model.onnx is {str(found)[:12]}, expected {(expected or manifest.sha256)[:12]}"
-        raise DigestMismatch(msg)
+        raise Damaged(msg)
 
 
-def needed_memory(store: Store, model: str, version: int, size: int) -> int:
+def needed_memory(store: Store, model: str, version: int, sha256: str, size: int) -> int:
     """Return the bytes of memory that the version needs at most: measured by its trial, or bound by its *size*."""
     path = store.paths(model).version(version) / TRIAL
     try:
-        return _Trial.model_validate_json(_read(path, LARGEST_TRIAL)).peak_memory_bytes
+        trial = Trial.model_validate_json(_read(path, LARGEST_TRIAL))
+        if trial.sha256 == sha256:
+            return trial.peak_memory_bytes
+        log.warning("%s is about other bytes: taking the size of the model", path)
     except NotFound:
-        return TIMES_ITS_FILE * size
+        pass
     except (Refused, ValidationError) as error:  # a measurement that is lost stops no version that is decided
         log.warning("%s is no account of a trial (%s): taking the size of the model", path, type(error).__name__)
-        return TIMES_ITS_FILE * size
+    return TIMES_ITS_FILE * size
 
 
 def _read(path: Path, most: int) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from delivery.attempt import released
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import NotReady, SmokeFailed, Unreachable
+from delivery.errors import NotReady, SmokeFailed, TooSlow, Unreachable
 from delivery.manifest import Column, Golden, Manifest
 from delivery.records import Candidate, Current, EngineRef, Run
 from delivery.release import Release, carry_out
@@ -81,7 +81,8 @@ class FakeReplica:
     """
     A replica in memory.
 
-    `fails` names verbs and the error that each raises; `forgets` makes it claim to follow and not do it.
+    `fails` names verbs and the error that each raises; `forgets` makes it claim to follow and not do it; `slow`
+    makes it answer rightly and over the budget.
     """
 
     address: str = "http://replica-1"
@@ -90,6 +91,7 @@ class FakeReplica:
     staged: dict[str, int] = field(default_factory=dict)
     fails: dict[str, BaseException] = field(default_factory=dict)
     forgets: bool = False
+    slow: bool = False
     asked: list[str] = field(default_factory=list)
 
     def load(self, candidate: Candidate) -> None:
@@ -101,8 +103,10 @@ class FakeReplica:
         if self.staged.get(candidate.alias) != candidate.version:
             raise NotReady(f"{self.address} holds {self.staged}")
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         self._ask("smoke")
+        if timed and self.slow:
+            raise TooSlow(f"{self.address}: median latency 600 ms is over the budget of 500 ms")
         return "golden rows answered"
 
     def drop(self, model: str, alias: str) -> None:

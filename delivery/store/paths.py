@@ -64,6 +64,10 @@ class ModelPaths:
         return self.releases / "refused"
 
     @property
+    def attempts(self) -> Path:
+        return self.releases / "attempts"
+
+    @property
     def registry(self) -> Path:
         return self.releases / "registry.json"
 
@@ -78,7 +82,7 @@ class ModelPaths:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that a writer needs."""
-        return self.versions, self.history, self.events, self.refused, self.failed, self.staging
+        return self.versions, self.history, self.events, self.refused, self.attempts, self.failed, self.staging
 
     def version_folders(self) -> list[Path]:
         """Every version's folder, also in the folders of further aliases."""
@@ -107,3 +111,6 @@ class ModelPaths:
 
     def refusal(self, sha256: str) -> Path:
         return self.refused / f"{sha256}.json"
+
+    def attempts_of(self, sha256: str) -> Path:
+        return self.attempts / f"{sha256}.json"

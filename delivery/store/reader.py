@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from delivery.errors import CorruptRecord, NotFound
 from delivery.manifest import Manifest
 from delivery.names import MODEL
-from delivery.records import Current, Event, HistoryEntry, Journal, Record, RefusedDigest, Run
+from delivery.records import Attempts, Current, Event, HistoryEntry, Journal, Record, RefusedDigest, Run
 from delivery.store.files import is_there, names_in, read_sealed, reading, sha256_of
 from delivery.store.lock import locked
 from delivery.store.paths import ModelPaths
@@ -117,6 +117,14 @@ class Store:
             return read(self.paths(model).refusal(sha256), RefusedDigest)
         except CorruptRecord as damaged:
             return RefusedDigest(sha256=sha256, reason=f"why is not known any more: {damaged}", at_utc="", version=None)
+
+    def attempts(self, model: str, sha256: str) -> int:
+        """Return how often the digest was tried since it was last live; a damaged record counts as none."""
+        try:
+            noted = read(self.paths(model).attempts_of(sha256), Attempts)
+        except CorruptRecord:
+            return 0
+        return noted.count if noted else 0
 
     def manifest(self, model: str, version: int) -> Manifest:
         """

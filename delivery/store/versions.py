@@ -12,7 +12,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from delivery.clock import utc_stamp
-from delivery.errors import DigestMismatch
+from delivery.errors import Damaged, DeliveryError, DigestMismatch
 from delivery.manifest import Manifest
 from delivery.records import Candidate
 from delivery.store.files import make_folder, move, sha256_of, sync_file, sync_folder, write_new, writing
@@ -39,11 +39,13 @@ class VersionWriter:
         Put the candidate's version folder in place, complete and checked; return whether it was made now.
 
         Raises:
-            DigestMismatch: What *fetch* brought, or what is there already, is not the candidate's digest.
+            DigestMismatch: What *fetch* brought is not the candidate's digest.
+            Damaged: What is there already is not.
         """
         target = self.paths.version(candidate.version)
         if target.exists():
-            _same_digest(target, candidate, "the repository already holds other bytes under this number; move it away")
+            meaning = "the repository already holds other bytes under this number; move it away"
+            _same_digest(target, candidate, meaning, Damaged)
             return False
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
             move(staged, target)
@@ -98,24 +100,24 @@ class VersionWriter:
         for name in (ONNX, MANIFEST):
             with writing(self.paths.staging):
                 fetch(name, staged / name)
-        _same_digest(staged, candidate, "the registry's bytes are not the ones that were trained")
+        _same_digest(staged, candidate, "the registry's bytes are not the ones that were trained", DigestMismatch)
         with writing(self.paths.staging):
             for name in (ONNX, MANIFEST):
                 sync_file(staged / name)
             sync_folder(staged)
 
 
-def _same_digest(folder: Path, candidate: Candidate, meaning: str) -> None:
+def _same_digest(folder: Path, candidate: Candidate, meaning: str, wrong: type[DeliveryError]) -> None:
     found = sha256_of(folder / ONNX) if (folder / ONNX).exists() else "nothing"
     name = f"{candidate.model} v{candidate.version}"
     if found != candidate.sha256:
         msg = f"{name}: model.onnx is {found[:12]}, expected {candidate.sha256[:12]}: {meaning} ({folder})"
-        raise DigestMismatch(msg)
+        raise wrong(msg)
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except (FileNotFoundError, ValidationError) as error:
         msg = f"{name}: its manifest.json is missing or no manifest ({folder})"
-        raise DigestMismatch(msg) from error
+        raise wrong(msg) from error
     if manifest.sha256 != found:
         msg = f"{name}: its manifest was written for {manifest.sha256[:12]}, model.onnx is {found[:12]} ({folder})"
-        raise DigestMismatch(msg)
+        raise wrong(msg)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from delivery.clock import utc_stamp
 from delivery.errors import StaleEpoch, Stopped
-from delivery.records import Current, Event, HistoryEntry, Journal, Record, RefusedDigest, sealed
+from delivery.records import Attempts, Current, Event, HistoryEntry, Journal, Record, RefusedDigest, sealed
 from delivery.store.files import create, move, remove, replace, writing
 from delivery.store.lock import stop_request
 from delivery.store.paths import ModelPaths
@@ -101,6 +101,16 @@ class Writer(VersionWriter):
         """Forget that these bytes failed."""
         with writing(self.paths.refused):
             remove(self.paths.refusal(sha256))
+
+    def count_attempt(self, sha256: str) -> None:
+        """Note, before anybody examines it, that the digest is tried once more."""
+        count = self.store.attempts(self.model, sha256) + 1
+        self._replace(self.paths.attempts_of(sha256), Attempts(sha256=sha256, count=count, at_utc=utc_stamp()))
+
+    def forget_attempts(self, sha256: str) -> None:
+        """Forget how often the digest was tried: it is live."""
+        with writing(self.paths.attempts):
+            remove(self.paths.attempts_of(sha256))
 
     def note_alias(self, alias: str, versions: list[int]) -> None:
         """Note what we wrote to *alias* in the registry: two versions before the call, one after it."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from delivery.errors import CorruptRecord, DeliveryError, DigestMismatch, InvalidName, NotFound, Unreadable
+from delivery.errors import CorruptRecord, Damaged, DeliveryError, InvalidName, NotFound, Unreadable
 from delivery.manifest import Rows
 from delivery.names import version_number
 from serving.auth import predict_may_need_token
@@ -23,7 +23,7 @@ from serving.variants import Live, Variants
 
 router = APIRouter(tags=["predict"], dependencies=[Depends(predict_may_need_token)])
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-LOST = (CorruptRecord, DigestMismatch, NotFound, Unreadable)
+LOST = (CorruptRecord, Damaged, NotFound, Unreadable)
 """Failures that say that the bytes in the repository are not the decided ones."""
 RECORD: dict[str, Any] = {
     "type": "object",

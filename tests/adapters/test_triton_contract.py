@@ -82,7 +82,7 @@ def test_a_candidate_is_proved_under_another_name_and_exposed_to_nobody(triton, 
 
     replica.load(candidate(store, 2))
     replica.ready(candidate(store, 2))
-    assert "golden rows" in replica.smoke(candidate(store, 2), store.manifest(MODEL, 2))
+    assert "golden rows" in replica.smoke(candidate(store, 2), store.manifest(MODEL, 2), timed=True)
 
     assert unversioned(triton) == 1
     assert not is_ready(triton, 2)
@@ -202,7 +202,7 @@ def test_a_wrong_answer_is_broken(replica, store):
     replica.load(candidate(store, 4))
 
     with pytest.raises(SmokeFailed):
-        replica.smoke(candidate(store, 4), store.manifest(MODEL, 4))
+        replica.smoke(candidate(store, 4), store.manifest(MODEL, 4), timed=True)
 
 
 def test_a_live_version_that_answers_otherwise_is_seen(replica, store):

@@ -24,7 +24,7 @@ from delivery.store import Store
 from delivery.store.files import names_in
 from delivery.view import agrees, aliases_of, engines_of
 
-KNOWN = {"current.json", "lock", "history", "events", "refused", "registry.json", "failed", ".staging"}
+KNOWN = {"current.json", "lock", "history", "events", "refused", "attempts", "registry.json", "failed", ".staging"}
 IN_A_VERSION = {"model.onnx", "manifest.json"}
 
 

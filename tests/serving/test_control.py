@@ -130,7 +130,7 @@ def test_a_version_that_answers_otherwise_than_in_training_is_not_staged(client,
     [
         ({"version": 9}, 404),
         ({"version": 2, "model": "other"}, 409),
-        ({"version": 2, "sha256": "0" * 64}, 422),
+        ({"version": 2, "sha256": "0" * 64}, 409),
         ({"version": "2"}, 422),
         ({"version": 0}, 422),
         ({"version": 2, "url": "http://x"}, 422),
