@@ -99,3 +99,13 @@ def put(store: Store, version: int, onnx: bytes, *, golden_rows: int = len(ROWS)
     with store.writer("best_model", RUN) as writer:
         writer.materialize(candidate, lambda name, path: path.write_bytes(made[name]) and None)
     return candidate
+
+
+def failing() -> bytes:
+    """A model that loads, and fails whenever it is asked: it has no room for what it makes."""
+    return model(
+        helper.make_node("ReduceSum", ["x"], ["some"], keepdims=0),
+        helper.make_node("Expand", ["some", "shape"], ["matrix"]),
+        helper.make_node("ReduceMax", ["matrix"], ["extra"], keepdims=0),
+        initializers=[numpy_helper.from_array(np.asarray([2**40, 2**10], dtype=np.int64), "shape")],
+    )
