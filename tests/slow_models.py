@@ -60,9 +60,9 @@ def multiplying(side: int, *, at_load: bool) -> bytes:
 
 def external(location: str, *, hidden: bool = False) -> bytes:
     """A model whose tensor lies in the file *location*; *hidden* in an attribute of a node, not in the graph."""
-    tensor = TensorProto(name="outside", data_type=TensorProto.FLOAT, dims=[4])
+    tensor = TensorProto(name="outside", data_type=TensorProto.FLOAT, dims=[16])
     tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", "0"), ("length", "16")):
+    for key, value in (("location", location), ("offset", "0"), ("length", "64")):
         tensor.external_data.add(key=key, value=value)
     added = helper.make_node("Add", ["x", "outside"], ["sums"])
     total = helper.make_node("ReduceSum", ["sums"], ["extra"], keepdims=0)

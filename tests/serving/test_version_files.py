@@ -115,7 +115,7 @@ def test_a_model_whose_data_lies_in_another_file_does_not_load(client, store, mo
     """Its digest would not cover it. Read from bytes, onnxruntime would look in the working folder."""
     slow_models.put(store, 3, slow_models.external(location, hidden=hidden))
     folder = store.paths("best_model").version(3)
-    (folder / "here").write_bytes(bytes(16))
+    (folder / "here").write_bytes(bytes(64))
     monkeypatch.chdir(folder)
 
     assert "does not load" in refused(client, 3)
