@@ -1,16 +1,23 @@
 """Replicas of the serving app as an engine: stage, pinned predictions, reload. See `serving/routes`."""
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+import httpx
 from pydantic import BaseModel
 
 from adapters.http import HttpClient
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import NotReady, Refused
+from delivery.errors import NotReady, Refused, TrialFailed, Unreachable
 from delivery.manifest import Cells, Manifest
 from delivery.records import SERVING_API, Candidate, Current, EngineRef
 from delivery.smoke import prove
+
+RESTARTED_S = 5.0
+"""How long an app that went away while it staged is waited for, to see whether it was started again."""
+PAUSE_S = 0.1
 
 
 class _Info(BaseModel):
@@ -24,6 +31,12 @@ class _Variants(BaseModel):
     engine: str
     live: dict[str, _Info]
     staged: dict[str, int]
+    boot: str = ""
+    failures: dict[str, str] = {}
+
+    def seen(self) -> Seen:
+        serves = {alias: Served(info.version, info.sha256, info.epoch) for alias, info in self.live.items()}
+        return Seen(serves, self.staged, self.failures)
 
 
 class _Pinned(BaseModel):
@@ -56,10 +69,21 @@ class ServingReplica:
         return self.client.base_url
 
     def load(self, candidate: Candidate) -> None:
-        """Stage the candidate; the app lets it answer its golden rows before it says yes."""
-        self._seen(candidate.model)
+        """
+        Stage the candidate; the app lets it answer its golden rows before it says yes.
+
+        Raises:
+            TrialFailed: The app died of it: there was no answer, and then another process answers at this address.
+        """
+        before = self._told(candidate.model).boot
         body = {"version": candidate.version, "model": candidate.model, "sha256": candidate.sha256}
-        self.client.ask("POST", f"/variant/{candidate.alias}/stage", _Status, json=body)
+        try:
+            self.client.ask("POST", f"/variant/{candidate.alias}/stage", _Status, json=body)
+        except Unreachable as error:
+            if _arrived(error) and self._boot() not in (before, ""):
+                msg = f"{self.address} died while it staged v{candidate.version}: {error}"
+                raise TrialFailed(msg) from error
+            raise
 
     def ready(self, candidate: Candidate) -> None:
         """Ask the pinned model-info whether its digest is the candidate's."""
@@ -90,9 +114,7 @@ class ServingReplica:
     def survey(self, currents: Sequence[Current]) -> dict[str, Seen]:
         """Ask once what is live and what is staged: one app serves one model."""
         answer = self.client.ask("GET", "/variants", _Variants)
-        return {
-            c.model: self._told(answer) for c in currents if (c.model, self.name) == (answer.model_name, answer.engine)
-        }
+        return {c.model: answer.seen() for c in currents if (c.model, self.name) == (answer.model_name, answer.engine)}
 
     def _infer(self, candidate: Candidate, rows: Cells) -> tuple[list[int], list[list[float]]]:
         path = f"/variant/{candidate.alias}/predict"
@@ -103,7 +125,19 @@ class ServingReplica:
             raise NotReady(msg)
         return answer.prediction, answer.probabilities
 
+    def _boot(self) -> str:
+        """Return which process answers now, or soon; empty if none does."""
+        deadline = time.monotonic() + RESTARTED_S
+        while time.monotonic() < deadline:
+            with suppress(Unreachable):
+                return self.client.ask("GET", "/variants", _Variants).boot
+            time.sleep(PAUSE_S)
+        return ""
+
     def _seen(self, model: str, method: str = "GET", path: str = "/variants") -> Seen:
+        return self._told(model, method, path).seen()
+
+    def _told(self, model: str, method: str = "GET", path: str = "/variants") -> _Variants:
         answer = self.client.ask(method, path, _Variants)
         if (answer.model_name, answer.engine) != (model, self.name):
             msg = (
@@ -111,12 +145,7 @@ class ServingReplica:
                 f"{self.name!r}: set INTERLOCK_SERVING_MODEL and INTERLOCK_SERVING_NAME, or name another block"
             )
             raise Refused(msg)
-        return self._told(answer)
-
-    @staticmethod
-    def _told(answer: _Variants) -> Seen:
-        serves = {a: Served(info.version, info.sha256, info.epoch) for a, info in answer.live.items()}
-        return Seen(serves, answer.staged)
+        return answer
 
 
 def serving_engine(
@@ -126,6 +155,11 @@ def serving_engine(
     replicas = [ServingReplica(HttpClient(url, timeout_s, {"x-token": token}), name, latency_budget_ms) for url in urls]
     ref = EngineRef(kind=SERVING_API, name=name, urls=tuple(urls), latency_budget_ms=latency_budget_ms)
     return Engine(ref, replicas)
+
+
+def _arrived(error: Unreachable) -> bool:
+    """Whether the app may have got the call: one that is just being started again does not even take the connection."""
+    return not isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout))
 
 
 def _pin(candidate: Candidate) -> dict[str, str]:

@@ -33,10 +33,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Seen:
-    """What one replica says of itself: what it serves, and the candidate versions that it holds, by alias."""
+    """What one replica says of itself, by alias: what it serves, which candidates it holds, why it serves nothing."""
 
     serves: dict[str, Served] = field(default_factory=dict)
     staged: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

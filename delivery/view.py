@@ -43,12 +43,19 @@ class View:
         if what not in {finding.what for finding in self.findings}:
             self.findings.append(Finding(what, mendable))
 
+    @property
+    def cannot_follow(self) -> bool:
+        """Whether a replica says that it cannot load what is decided: its bytes are looked at now, not in turn."""
+        return any(sighting.seen and sighting.seen.failures for sighting in self.sightings.values())
+
     def see(self, sightings: Sequence[Sighting], current: Current) -> None:
         """Note what replicas serve, and where it is not what is decided."""
         for sighting in sightings:
             self.sightings[*sighting.engine.key, sighting.replica] = sighting
             if sighting.seen is None:
                 self.find(f"{sighting.replica} does not answer: {sighting.absent}", mendable=False)
+            elif sighting.seen.failures:
+                self.find(f"{sighting.replica} cannot follow epoch {current.epoch}: {_failures(sighting.seen)}")
             elif not agrees(sighting, current):
                 self.find(f"{sighting.replica} serves {_told(sighting.seen)}, decided is epoch {current.epoch}")
             elif sighting.seen.staged:
@@ -72,7 +79,7 @@ def look(
     _survey(views, engine_for)
     registry_answers = True
     for view in views:
-        closely = view.model in audit
+        closely = view.model in audit or view.cannot_follow
         try:
             if closely and view.current:
                 _audit(store, view, view.current, engine_for)
@@ -176,6 +183,10 @@ def _see_aliases(store: Store, registry: Registry, view: View, current: Current,
             if state is AliasState.UNKNOWN:
                 return False
     return True
+
+
+def _failures(seen: Seen) -> str:
+    return "; ".join(f"{alias}: {why}" for alias, why in seen.failures.items())
 
 
 def _told(seen: Seen) -> str:

@@ -2,8 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from types import FrameType
 
 from fastapi import FastAPI
 
@@ -22,6 +26,7 @@ from serving.prediction_log.settings import LogSettings
 from serving.prediction_log.spool import Spool
 from serving.routes import control, info, predict
 from serving.settings import Settings
+from serving.supervised import supervised
 from serving.variants import Variants
 
 log = logging.getLogger(__name__)
@@ -30,20 +35,40 @@ log = logging.getLogger(__name__)
 @asynccontextmanager
 async def _following(app: FastAPI) -> AsyncIterator[None]:
     """Follow the decision before the first request, and then by itself."""
+    variants, follower = app.state.variants, app.state.follower
+    _when_asked_to_stop(variants.loading.stop)
     try:
-        await asyncio.to_thread(app.state.follower.follow_now)
+        await follower.follow_now()
     except DeliveryError as error:
         log.error("starting with what can be served: %s", error)
     if app.state.log:
         app.state.log.start()
-    watching = asyncio.create_task(app.state.follower.run())
+    watching = asyncio.create_task(supervised("the follower", follower.run, app.state.metrics.ended))
     yield
+    variants.loading.stop()
     watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching
-    await app.state.variants.source.close()
+    await asyncio.gather(watching, follower.stop(), return_exceptions=True)
+    await variants.source.close()
     if app.state.log:
         await asyncio.to_thread(app.state.log.stop)
+
+
+def _when_asked_to_stop(act: Callable[[], None]) -> None:
+    """Call *act* at SIGTERM or SIGINT: the server tells the app only when the last request is answered."""
+    if threading.current_thread() is not threading.main_thread():  # a test's server: it is told to stop otherwise
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+        signal.signal(number, partial(_stop, loop, act, before))
+
+
+def _stop(
+    loop: asyncio.AbstractEventLoop, act: Callable[[], None], before: object, number: int, frame: FrameType | None
+) -> None:
+    loop.call_soon_threadsafe(act)
+    if callable(before):
+        before(number, frame)
 
 
 def _source(settings: Settings, store: Store) -> Source:
@@ -65,11 +90,19 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Interlock serving", description="Predictions by proven versions only.", lifespan=_following)
     store = Store(settings.repository)
     source = _source(settings, store)
-    variants = Variants(store, source, settings.model, settings.name, settings.self_test_timeout_s)
-    metrics = Metrics(variants)
+    variants = Variants(
+        store,
+        source,
+        settings.model,
+        settings.name,
+        self_test_timeout_s=settings.self_test_timeout_s,
+        load_timeout_s=settings.load_timeout_s,
+    )
+    follower = Follower(variants)
+    metrics = Metrics(variants, follower)
     app.state.settings = settings
     app.state.variants = variants
-    app.state.follower = Follower(variants)
+    app.state.follower = follower
     app.state.metrics = metrics
     app.state.log = _prediction_log(settings.log) if settings.log.enabled else None
     if app.state.log:

@@ -1,51 +1,68 @@
-"""Versions computed in this process: ONNX only, the digest checked, one thread each."""
+"""
+Versions computed in this process: ONNX only, the digest checked, one thread each.
+
+The bytes that are hashed are the bytes that are loaded, and there has to be room for them. What this process cannot
+load or compute is refused and condemns nothing: it may as well be short of memory. Other answers than in training do.
+"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Timer
+from typing import ClassVar
 
 import numpy as np
 import onnxruntime
-from anyio import to_thread
+from anyio import CapacityLimiter
 
 from delivery.clock import utc_stamp
-from delivery.errors import Broken, Damaged, SmokeFailed
+from delivery.errors import Refused, TooSlow
 from delivery.manifest import Manifest, Rows
 from delivery.records import Current, Variant
 from delivery.smoke import compare
 from delivery.store import Store
-from serving.model import Answers, Model, ModelFailed, TooSlow
+from serving.job import Job
+from serving.memory import check_room, free_bytes
+from serving.model import Answers, Model, ModelFailed, NotInTime
+from serving.version_files import needed_memory, read_version
+
+AT_ONCE = 40
+"""Most requests that compute at once; the others wait for their turn."""
+NO_FOLDER = "/dev/null"
+"""Where external data would be looked for: nothing can be below it, so that a model is its bytes and nothing else."""
 
 
 @dataclass(frozen=True)
 class OnnxModel(Model):
     """A version in memory."""
 
+    stays_proven: ClassVar[bool] = True
+
     session: onnxruntime.InferenceSession = field(repr=False)
+    turns: CapacityLimiter = field(repr=False)
 
     async def answer(self, rows: Rows, timeout_s: float) -> Answers:
-        """Compute in a thread; a model that hangs is told to stop."""
+        """Compute in a thread; a model that hangs is told to stop, and left behind."""
         options = onnxruntime.RunOptions()
         try:
-            async with asyncio.timeout(timeout_s):
-                return await to_thread.run_sync(partial(self.compute, rows, options), abandon_on_cancel=True)
+            async with asyncio.timeout(timeout_s), self.turns:
+                return await Job(partial(self.compute, rows, options)).result(timeout_s)
         except TimeoutError as error:
             options.terminate = True
-            raise TooSlow from error
+            raise NotInTime from error
         except Exception as error:  # onnxruntime raises eleven classes without a common base
             raise ModelFailed from error
 
     def self_test(self, timeout_s: float) -> None:
         """Compute the golden rows here."""
-        try:
-            with stopping_after(timeout_s) as options:
+        with stopping_after(timeout_s) as options:
+            try:
                 answers = self.compute(self.manifest.golden.tensor, options)
-        except Exception as error:
-            msg = f"v{self.version} cannot infer its golden rows within {timeout_s:g} s: {error}"
-            raise SmokeFailed(msg) from error
+            except Exception as error:
+                msg = f"v{self.version} cannot infer its golden rows within {timeout_s:g} s: {error}"
+                raise (TooSlow if options.terminate else Refused)(msg) from error
         compare(self.manifest.golden, answers.labels, answers.probabilities)
 
     def compute(self, rows: Rows, options: onnxruntime.RunOptions) -> Answers:
@@ -68,18 +85,27 @@ def stopping_after(timeout_s: float) -> Iterator[onnxruntime.RunOptions]:
 
 
 class OnnxSource:
-    """Loads versions of *model* from the repository."""
+    """
+    Loads versions of *model* from the repository.
 
-    def __init__(self, store: Store, model: str) -> None:
+    Args:
+        free: How many bytes of memory may still be taken.
+    """
+
+    def __init__(self, store: Store, model: str, free: Callable[[], int] = free_bytes) -> None:
         """Nothing is loaded before it is asked for."""
         self._store = store
         self._model = model
+        self._free = free
+        self._turns = CapacityLimiter(AT_ONCE)
 
     def staged(self, version: int, sha256: str | None) -> OnnxModel:
-        """Load it beside what is live."""
-        manifest = checked_manifest(self._store, self._model, version, sha256)
-        session = self._open(version, manifest)
-        return OnnxModel(self._model, version, manifest, utc_stamp(), session)
+        """Load it beside what is live, if there is room."""
+        manifest, content = read_version(self._store, self._model, version, sha256)
+        needed = needed_memory(self._store, self._model, version, manifest.sha256, len(content))
+        check_room(f"{self._model} v{version}", needed, self._free())
+        session = self._open(version, manifest, content)
+        return OnnxModel(self._model, version, manifest, utc_stamp(), session, self._turns)
 
     def live(self, alias: str, variant: Variant, current: Current, found: Model | None) -> Model:
         """Take the one in memory, or load it."""
@@ -89,34 +115,19 @@ class OnnxSource:
     async def close(self) -> None:
         """There are no connections."""
 
-    def _open(self, version: int, manifest: Manifest) -> onnxruntime.InferenceSession:
+    def _open(self, version: int, manifest: Manifest, content: bytes) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = str(self._store.paths(self._model).onnx(version))
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
         try:
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises eleven classes without a common base
             msg = f"{self._model} v{version} does not load: {error}"
-            raise Broken(msg) from error
+            raise Refused(msg) from error
         inputs = [node.name for node in session.get_inputs()]
         outputs = {node.name for node in session.get_outputs()}
         if inputs != [manifest.input_name] or not set(manifest.outputs) <= outputs:
             msg = f"{self._model} v{version} takes {inputs} and gives {sorted(outputs)}, not {manifest.contract}"
-            raise Broken(msg)
+            raise Refused(msg)
         return session
-
-
-def checked_manifest(store: Store, model: str, version: int, sha256: str | None) -> Manifest:
-    """
-    Return the manifest of a version whose file is what the manifest, and *sha256* if given, say.
-
-    Raises:
-        NotFound: It is not in the repository.
-        Damaged: The file is something else.
-    """
-    manifest, found = store.manifest(model, version), store.digest(model, version)
-    if found != manifest.sha256 or sha256 not in (None, found):
-        msg = f"{model} v{version}: model.onnx is {str(found)[:12]}, expected {(sha256 or manifest.sha256)[:12]}"
-        raise Damaged(msg)
-    return manifest

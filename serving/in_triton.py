@@ -7,47 +7,90 @@ version any more, the decision is read again and the request repeated once (serv
 """
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
 import numpy as np
+from pydantic import BaseModel, ValidationError
 from tritonclient.http import InferInput
 from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from delivery.clock import utc_stamp
-from delivery.errors import SmokeFailed, Unreachable
+from delivery.errors import Garbled, Refused, Unreachable
 from delivery.inference import infer_json
 from delivery.manifest import MAX_BATCH, Manifest, Rows
 from delivery.records import Current, Variant
 from delivery.smoke import compare
 from delivery.store import Store
 from delivery.store.folders import candidate_folder, folder_of
-from serving.in_process import checked_manifest
-from serving.model import Answers, Model, ModelFailed, TooSlow, VersionGone
+from serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
+from serving.version_files import check_digest, read_manifest
 
 GONE = ("400", "404", "503")
 CONNECTIONS = 64
 
 
+class _Output(BaseModel):
+    name: str
+    data: list[float]
+
+
+class _Inferred(BaseModel):
+    outputs: list[_Output]
+
+    def of(self, manifest: Manifest) -> list[list[float]]:
+        """Return the data of the manifest's outputs, in their order. Raises KeyError when one is not there."""
+        data = {output.name: output.data for output in self.outputs}
+        return [data[name] for name in manifest.outputs]
+
+
 class TritonClient:
-    """One connection pool to the Triton at *url*."""
+    """
+    One connection pool to the Triton at *url*, for requests and self-tests; no proxy comes between.
+
+    Raises:
+        ValueError: The URL is none of an HTTP server, or holds what would be lost or told: a user, a query.
+    """
 
     def __init__(self, url: str) -> None:
         """Nothing is opened before the first request."""
-        self.url = url
+        self.url = _base(url)
+        self.trusted = ssl.create_default_context() if self.url.startswith("https://") else None
         self._client: InferenceServerClient | None = None
 
     async def infer(self, folder: str, version: int, manifest: Manifest, rows: Rows) -> Answers:
         """Infer *rows*, at most MAX_BATCH at a time, by a version of a folder."""
         if self._client is None:
-            self._client = InferenceServerClient(urlsplit(self.url).netloc, conn_limit=CONNECTIONS)
+            address = self.url.partition("://")[2]
+            self._client = InferenceServerClient(
+                address, conn_limit=CONNECTIONS, ssl=bool(self.trusted), ssl_context=self.trusted
+            )
         parts = [rows[start : start + MAX_BATCH] for start in range(0, len(rows), MAX_BATCH)]
         answers = [await self._infer(self._client, folder, version, manifest, part) for part in parts]
         labels = np.concatenate([answer.labels for answer in answers])
         return Answers(labels, np.concatenate([answer.probabilities for answer in answers]))
+
+    def ask(self, method: str, path: str, timeout_s: float, body: str | None = None) -> httpx.Response:
+        """
+        Ask from a thread; return a success or a 4xx.
+
+        Raises:
+            Unreachable: Nobody answers, or a server error.
+        """
+        try:
+            with httpx.Client(verify=self.trusted or False, trust_env=False, timeout=timeout_s) as client:
+                answer = client.request(method, f"{self.url}{path}", content=body)
+        except httpx.HTTPError as error:
+            msg = f"Triton at {self.url} does not answer: {type(error).__name__}"
+            raise Unreachable(msg) from error
+        if answer.is_server_error:
+            msg = f"Triton at {self.url} answers {answer.status_code} to {method} {path}"
+            raise Unreachable(msg)
+        return answer
 
     async def close(self) -> None:
         """Close the pool."""
@@ -65,6 +108,18 @@ class TritonClient:
         return Answers(label.reshape(len(rows)), probabilities)
 
 
+def _base(url: str) -> str:
+    """Return *url* without a slash at its end. Raises ValueError, which does not show what may be a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        msg = "INTERLOCK_SERVING_TRITON_URL must be http://host:port or https://host:port, with a path if need be"
+        raise ValueError(msg)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        msg = "INTERLOCK_SERVING_TRITON_URL must hold no user, no query and no fragment"
+        raise ValueError(msg)
+    return url.rstrip("/")
+
+
 @dataclass(frozen=True)
 class TritonModel(Model):
     """A version that Triton has loaded in *folder*."""
@@ -78,32 +133,32 @@ class TritonModel(Model):
             async with asyncio.timeout(timeout_s):
                 return await self.client.infer(self.folder, self.version, self.manifest, rows)
         except TimeoutError as error:
-            raise TooSlow from error
+            raise NotInTime from error
         except InferenceServerException as error:
             gone = any(code in str(error.status()) for code in GONE)
             raise (VersionGone if gone else ModelFailed) from error
         except aiohttp.ClientError as error:
             raise VersionGone from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # an answer that is none of Triton's
+            raise ModelFailed from error
 
     def self_test(self, timeout_s: float) -> None:
         """Let Triton answer the golden rows by this version."""
-        golden = self.manifest.golden
-        body = infer_json(self.manifest.input_name, golden.rows)
-        url = f"{self.client.url}/v2/models/{self.folder}/versions/{self.version}"
-        try:
-            if not httpx.get(f"{url}/ready", timeout=timeout_s).is_success:
-                msg = f"Triton does not have {self.folder} v{self.version} ready"
-                raise Unreachable(msg)
-            answer = httpx.post(f"{url}/infer", content=body, timeout=timeout_s)
-        except httpx.HTTPError as error:
-            msg = f"Triton at {self.client.url} does not answer: {type(error).__name__}"
-            raise Unreachable(msg) from error
+        golden, path = self.manifest.golden, f"/v2/models/{self.folder}/versions/{self.version}"
+        if not self.client.ask("GET", f"{path}/ready", timeout_s).is_success:
+            msg = f"Triton does not have {self.folder} v{self.version} ready"
+            raise Unreachable(msg)
+        answer = self.client.ask("POST", f"{path}/infer", timeout_s, infer_json(self.manifest.input_name, golden.rows))
         if not answer.is_success:
             msg = f"Triton cannot infer the golden rows by {self.folder} v{self.version}: {answer.status_code}"
-            raise SmokeFailed(msg)
-        outputs = {output["name"]: output["data"] for output in answer.json()["outputs"]}
-        label, probabilities = (np.asarray(outputs[name]) for name in self.manifest.outputs)
-        compare(golden, label, probabilities.reshape(len(golden.rows), -1))
+            raise Refused(msg)
+        try:
+            label, probabilities = _Inferred.model_validate_json(answer.content).of(self.manifest)
+            rows = np.reshape(probabilities, (len(golden.rows), -1))
+        except (KeyError, ValidationError, ValueError) as error:
+            msg = f"Triton's answer by {self.folder} v{self.version} has not the outputs {self.manifest.outputs}"
+            raise Garbled(msg) from error
+        compare(golden, label, rows)
 
 
 class TritonSource:
@@ -132,5 +187,6 @@ class TritonSource:
         await self._client.close()
 
     def _model_in(self, folder: str, version: int, sha256: str | None) -> Model:
-        manifest = checked_manifest(self._store, self._model, version, sha256)
+        manifest = read_manifest(self._store, self._model, version)
+        check_digest(f"{self._model} v{version}", manifest, self._store.digest(self._model, version), sha256)
         return TritonModel(self._model, version, manifest, utc_stamp(), folder, self._client)

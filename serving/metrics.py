@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.follower import Follower
 from serving.variants import Variants
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -12,9 +13,10 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 class Metrics:
     """What this app counts."""
 
-    def __init__(self, variants: Variants) -> None:
-        """Take the variants whose versions are shown."""
+    def __init__(self, variants: Variants, follower: Follower) -> None:
+        """Take the variants whose versions are shown, and who looks at the decision."""
         self._variants = variants
+        self._follower = follower
         self._registry = CollectorRegistry()
         self.requests = Counter("interlock_requests", "Answered requests", ["route", "status"], registry=self._registry)
         self._rows = Counter("interlock_rows", "Predicted rows", ["alias", "version"], registry=self._registry)
@@ -27,6 +29,9 @@ class Metrics:
         )
         self._version = Gauge("interlock_live_version", "Version that is live", ["alias"], registry=self._registry)
         self._epoch = Gauge("interlock_epoch", "Epoch of the decision that is followed", registry=self._registry)
+        seen = "Seconds since the decision was looked at"
+        self._seen = Gauge("interlock_decision_seen_seconds", seen, registry=self._registry)
+        self._ended = Counter("interlock_task_failures", "Tasks that ended", ["task"], registry=self._registry)
         self._failures = Gauge("interlock_follow_failures", "Aliases that cannot follow", registry=self._registry)
 
     def also(self, collector: Collector) -> None:
@@ -38,9 +43,14 @@ class Metrics:
         self._rows.labels(alias, version).inc(rows)
         self._seconds.labels(alias, version).observe(seconds)
 
+    def ended(self, task: str) -> None:
+        """Count a task that ended and should not have."""
+        self._ended.labels(task).inc()
+
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
         self._epoch.set(self._variants.epoch or 0)
+        self._seen.set(self._follower.unseen_s)
         self._failures.set(len(self._variants.failures))
         self._version.clear()
         for alias in self._variants.aliases():

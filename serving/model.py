@@ -7,7 +7,7 @@ One version that answers, wherever it is computed.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ class ModelFailed(Exception):
     """The model could not compute an answer."""
 
 
-class TooSlow(Exception):
+class NotInTime(Exception):
     """The model gave no answer in time."""
 
 
@@ -42,7 +42,14 @@ class Answers:
 
 @dataclass(frozen=True)
 class Model(ABC):
-    """A version that answers. Safe to use from several requests at once."""
+    """
+    A version that answers. Safe to use from several requests at once.
+
+    Args:
+        stays_proven: Whether one that passed its golden rows needs no second look: it is in this process's memory.
+    """
+
+    stays_proven: ClassVar[bool] = False
 
     name: str
     version: int
@@ -61,7 +68,7 @@ class Model(ABC):
 
         Raises:
             ModelFailed: It could not compute an answer.
-            TooSlow: It gave none within *timeout_s*.
+            NotInTime: It gave none within *timeout_s*.
             VersionGone: Whoever computes does not have the version any more.
         """
 
@@ -71,17 +78,19 @@ class Model(ABC):
         Answer the golden rows within *timeout_s*.
 
         Raises:
-            SmokeFailed: Another answer than in training, or none in time.
+            SmokeFailed: Another answer than in training.
+            TooSlow: None in time.
+            Refused: It cannot compute any.
             Unreachable: Whoever computes does not answer, or does not have the version yet.
         """
 
 
 class Source(Protocol):
     """
-    Where versions come from.
+    Where versions come from. Asked from a thread.
 
     Both raise NotFound for a version that is not in the repository, Damaged for other bytes than decided, and
-    Broken for a file that does not load.
+    Refused for a file that this app cannot load, or has no room for.
     """
 
     def staged(self, version: int, sha256: str | None) -> Model:

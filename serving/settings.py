@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=256, ge=1, description="most rows of one request; 413 above")
     predict_timeout_s: float = Field(default=5.0, gt=0, description="longest a prediction may compute")
     self_test_timeout_s: float = Field(default=10.0, gt=0, description="longest the golden rows may compute")
+    load_timeout_s: float = Field(default=30.0, gt=0, description="longest a version may take to load and answer them")
     log: LogSettings = Field(default_factory=LogSettings, description="the prediction log")
     limit_concurrency: int = Field(default=512, ge=1, description="connections at once; 503 above")
 

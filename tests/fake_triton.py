@@ -10,6 +10,7 @@ A Triton in this process that carries what was measured of the real one (docs/ad
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -159,23 +160,34 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"UNAVAILABLE: {error}") from error
 
 
+def _web(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> ThreadingHTTPServer:
+    web = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    web.daemon_threads = True
+    if tls:
+        web.socket = tls.wrap_socket(web.socket, server_side=True)
+    return web
+
+
 @contextmanager
-def fake_triton(models: Path, key: str) -> Iterator[FakeTriton]:
+def fake_triton(models: Path, key: str, *, base: str = "", tls: ssl.SSLContext | None = None) -> Iterator[FakeTriton]:
+    """Run it; *base* is the path below which a proxy in front of it would show it, and *tls* how."""
     triton = FakeTriton(models, key)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(*triton.get(self.path))
+            assert self.path.startswith(base)
+            self._send(*triton.get(self.path.removeprefix(base)))
 
         def do_POST(self) -> None:
+            assert self.path.startswith(base)
             content = self.rfile.read(int(self.headers["content-length"]))
             head = int(self.headers.get("inference-header-content-length", len(content)))
             body = json.loads(content[:head])
             if content[head:]:
                 body["inputs"][0]["data"] = np.frombuffer(content[head:], dtype=np.float32)
-            match = re.fullmatch(r"/v2/models/([^/]+)(?:/versions/(\d+))?/infer", self.path)
+            match = re.fullmatch(r"/v2/models/([^/]+)(?:/versions/(\d+))?/infer", self.path.removeprefix(base))
             self._send(*triton.infer(match[1], int(match[2]) if match[2] else None, body))
 
         def _send(self, status: int, answer: dict) -> None:
@@ -188,13 +200,12 @@ def fake_triton(models: Path, key: str) -> Iterator[FakeTriton]:
         def log_message(self, *_: object) -> None:
             pass
 
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    web.daemon_threads = True
+    web = _web(Handler, tls)
     threading.Thread(target=web.serve_forever, daemon=True).start()
     control = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 2**30)])
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(triton, control)
     triton.grpc = f"127.0.0.1:{control.add_insecure_port('127.0.0.1:0')}"
-    triton.http = f"http://127.0.0.1:{web.server_port}"
+    triton.http = f"{'https' if tls else 'http'}://127.0.0.1:{web.server_port}{base}"
     control.start()
     yield triton
     control.stop(None).wait()

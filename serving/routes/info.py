@@ -1,15 +1,18 @@
 """What is served: for load balancers, for persons, and for the deployer that looks whether the app follows."""
 
 from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import APIRouter, Header, Request, Response
 
-from serving.model import Model
+from serving.follower import Follower
 from serving.problem import Problem
 from serving.routes.predict import chosen
 from serving.variants import Variants
 
 router = APIRouter(tags=["info"])
+BOOT = uuid4().hex
+"""Of this process: who sees another one knows that the app was started again."""
 
 
 @router.get("/", summary="Alive")
@@ -19,12 +22,15 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", summary="Ready: every decided version is loaded with its digest")
+@router.get("/readyz", summary="Ready: the decision is seen, and every version that it names is loaded")
 async def readyz(request: Request) -> dict[str, Any]:
     """Answer 200 only if every version that the decision names for this app is loaded; else 503 and the reasons."""
     variants: Variants = request.app.state.variants
-    if variants.failures:
-        raise Problem(503, "not_ready", "; ".join(f"{a}: {why}" for a, why in variants.failures.items()), 1)
+    follower: Follower = request.app.state.follower
+    if why := follower.blind():
+        raise Problem(503, "decision_unseen", why, 1)
+    if unmet := variants.unmet():
+        raise Problem(503, "not_ready", "; ".join(f"{alias}: {why}" for alias, why in unmet.items()), 1)
     live = {alias: variants[alias].live for alias in variants.aliases()}
     versions = {alias: slot.model.version for alias, slot in live.items() if slot}
     if not versions:
@@ -56,15 +62,15 @@ async def all_variants(request: Request) -> dict[str, Any]:
 async def metadata(request: Request) -> dict[str, Any]:
     """Say what is live for the default alias, since when, with which parameters and metrics, and what it takes."""
     variants, alias = request.app.state.variants, request.app.state.settings.alias
-    model = chosen(variants, alias, None)
-    manifest, live = model.manifest, variants[alias].live
+    by = chosen(variants, alias, None)
+    model, manifest = by.model, by.model.manifest
     return {
         "model_name": model.name,
         "model_version": model.version,
         "params": manifest.params,
         "metrics": manifest.metrics,
         "creation_time": manifest.trained_at_utc,
-        "live_since_utc": live.since_utc if live and live.model is model else None,
+        "live_since_utc": by.live.since_utc if by.live else None,
         "columns": [column.model_dump() for column in manifest.columns],
         "class_names": manifest.class_names,
     }
@@ -77,21 +83,22 @@ async def metrics(request: Request) -> Response:
 
 
 def in_memory(variants: Variants) -> dict[str, Any]:
-    """Return what is live and what is staged, by alias."""
+    """Return what is live, what is staged and what cannot be served, by alias."""
     staged = {alias: variants[alias].staged for alias in variants.aliases()}
     return {
         "model_name": variants.model,
         "engine": variants.name,
+        "boot": BOOT,
         "epoch": variants.epoch,
         "live": {alias: _info(variants, alias, None) for alias in variants.aliases() if variants[alias].live},
         "staged": {alias: model.version for alias, model in staged.items() if model},
+        "failures": {alias: str(error) for alias, error in variants.failures.items()},
     }
 
 
 def _info(variants: Variants, alias: str, x_version: str | None) -> dict[str, Any]:
-    model: Model = chosen(variants, alias, x_version)
-    live = variants[alias].live
-    exposed = live if live and live.model is model else None
+    by = chosen(variants, alias, x_version)
+    model, exposed = by.model, by.live
     return {
         "model_name": model.name,
         "alias": alias,

@@ -1,28 +1,30 @@
 """Predictions: un-pinned by the live version, or pinned by `x-version` to any version in memory."""
 
-import asyncio
 import re
 import time
 from contextlib import suppress
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
 import numpy as np
 from fastapi import APIRouter, Depends, Header, Request, Response
 
-from delivery.errors import DeliveryError, InvalidName
+from delivery.errors import CorruptRecord, Damaged, DeliveryError, InvalidName, NotFound, Unreadable
 from delivery.manifest import Rows
 from delivery.names import version_number
 from serving.auth import predict_may_need_token
 from serving.body import Question, matrix, question, read_json
-from serving.model import Answers, Model, ModelFailed, TooSlow, VersionGone
+from serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
 from serving.prediction import Prediction
 from serving.problem import Problem
 from serving.settings import Settings
-from serving.variants import Slots, Variants
+from serving.variants import Live, Variants
 
 router = APIRouter(tags=["predict"], dependencies=[Depends(predict_may_need_token)])
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LOST = (CorruptRecord, Damaged, NotFound, Unreadable)
+"""Failures that say that the bytes in the repository are not the decided ones."""
 RECORD: dict[str, Any] = {
     "type": "object",
     "required": ["customer_id", "features"],
@@ -77,40 +79,51 @@ async def _predict(request: Request, response: Response, alias: str, x_version: 
     started = time.perf_counter()
     settings: Settings = request.app.state.settings
     asked = question(await read_json(request, settings.max_body_bytes), settings.max_rows)
-    model, rows, answers = await _finite_answer(request, alias, x_version, asked)
+    by, rows, answers = await _finite_answer(request, alias, x_version, asked)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    prediction = Prediction(_request_id(request), alias, model, asked, rows, answers, elapsed_ms)
-    request.app.state.metrics.predicted(alias, model.version, len(rows), elapsed_ms / 1000)
-    _log(request, prediction)
+    prediction = Prediction(_request_id(request), alias, by.model, asked, rows, answers, elapsed_ms)
+    request.app.state.metrics.predicted(alias, by.model.version, len(rows), elapsed_ms / 1000)
+    if request.app.state.log and by.live:  # a version that is not live answers only who proves it
+        request.app.state.log.put(prediction)
     response.headers["x-request-id"] = prediction.request_id
     return prediction.as_json()
 
 
-def _log(request: Request, prediction: Prediction) -> None:
-    """Log what a client was answered; a version that is not live answers only who proves it."""
-    live = request.app.state.variants[prediction.alias].live
-    if request.app.state.log and live and live.model is prediction.model:
-        request.app.state.log.put(prediction)
+@dataclass(frozen=True)
+class Chosen:
+    """The version that answers a request, and under which decision, if it is the live one when the request asks."""
+
+    model: Model
+    live: Live | None
 
 
-def chosen(variants: Variants, alias: str, x_version: str | None) -> Model:
+def chosen(variants: Variants, alias: str, x_version: str | None) -> Chosen:
     """
     Return the version that answers: the live one, or the one that *x_version* pins.
 
     Raises:
         Problem: 404 for an alias or a version that is not in memory, 422 for no version number, 503 for no model yet.
     """
-    slots: Slots = variants[alias]
-    if x_version is not None:
-        model = slots.pinned(_version(x_version))
-        if model is None:
-            raise Problem(404, "no_such_version", "that version is not in memory for this alias")
-        return model
-    if slots.live:
-        return slots.live.model
-    if variants.decided - {alias} and alias not in variants.decided:
-        raise Problem(404, "no_such_alias", f"there are {', '.join(sorted(variants.decided))}")
-    raise Problem(503, "no_model", "no model is live yet", retry_after_s=1)
+    slots = variants[alias]
+    if x_version is None:
+        live = slots.live or _none_live(variants, alias)
+        return Chosen(live.model, live)
+    model = slots.pinned(_version(x_version))
+    if model is None:
+        raise Problem(404, "no_such_version", "that version is not in memory for this alias")
+    return Chosen(model, slots.live if slots.live and slots.live.model is model else None)
+
+
+def _none_live(variants: Variants, alias: str) -> NoReturn:
+    decided = variants.decided()
+    if decided and alias not in decided:
+        raise Problem(404, "no_such_alias", f"there are {', '.join(sorted(decided))}")
+    if not decided:
+        raise Problem(503, "no_model", "no model is live yet", retry_after_s=1)
+    lost = isinstance(variants.failures.get(alias), LOST)
+    why = "its bytes are damaged or missing" if lost else "this app could not load it yet"
+    what = f"v{decided[alias].active_version} is decided for {alias}, but {why}; /readyz says more"
+    raise Problem(503, "not_loaded", what, retry_after_s=1)
 
 
 def _version(text: str) -> int:
@@ -120,26 +133,26 @@ def _version(text: str) -> int:
         raise Problem(422, "invalid", "x-version must be a version number") from error
 
 
-async def _answer(request: Request, alias: str, x_version: str | None, asked: Question) -> tuple[Model, Rows, Answers]:
+async def _answer(request: Request, alias: str, x_version: str | None, asked: Question) -> tuple[Chosen, Rows, Answers]:
     """Compute by the version that is live; when it is gone where it is computed, read the decision again, once."""
     state = request.app.state
-    model = chosen(state.variants, alias, x_version)
-    rows = matrix(asked, model.manifest)
+    by = chosen(state.variants, alias, x_version)
+    rows = matrix(asked, by.model.manifest)
     try:
-        return model, rows, await model.answer(rows, state.settings.predict_timeout_s)
+        return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)
     except VersionGone:
         with suppress(DeliveryError):
-            await asyncio.to_thread(state.follower.follow_now)
-    model = chosen(state.variants, alias, x_version)
-    return model, rows, await model.answer(rows, state.settings.predict_timeout_s)
+            await state.follower.follow_now()
+    by = chosen(state.variants, alias, x_version)
+    return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)
 
 
 async def _finite_answer(
     request: Request, alias: str, x_version: str | None, asked: Question
-) -> tuple[Model, Rows, Answers]:
+) -> tuple[Chosen, Rows, Answers]:
     try:
-        model, rows, answers = await _answer(request, alias, x_version, asked)
-    except TooSlow as error:
+        by, rows, answers = await _answer(request, alias, x_version, asked)
+    except NotInTime as error:
         raise Problem(503, "too_slow", "the model gave no answer in time", retry_after_s=1) from error
     except ModelFailed as error:
         raise Problem(503, "model_failed", "the model could not compute an answer", retry_after_s=1) from error
@@ -147,7 +160,7 @@ async def _finite_answer(
         raise Problem(503, "engine_away", "what computes the answers is away", retry_after_s=1) from error
     if not np.isfinite(answers.probabilities).all():
         raise Problem(503, "model_failed", "the model's answer is not finite", retry_after_s=1)
-    return model, rows, answers
+    return by, rows, answers
 
 
 def _request_id(request: Request) -> str:

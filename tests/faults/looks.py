@@ -1,5 +1,6 @@
 """What must hold right after an act under a fault, before anybody mends anything."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,10 +36,10 @@ def _hit(fault: Fault | None, ended: dict[str, Any], trace: str) -> Iterator[str
 
 def _restarted(scene: Scene, store: Store) -> Iterator[str]:
     """An app that starts now, from disk alone, serves the decision or nothing."""
-    fresh = Variants(store, OnnxSource(store, MODEL), MODEL, ENGINE, self_test_timeout_s=10)
+    fresh = Variants(store, OnnxSource(store, MODEL), MODEL, ENGINE, self_test_timeout_s=10, load_timeout_s=30)
     with suppress(DeliveryError):
         current = store.current(MODEL)
-        fresh.follow(current)
+        asyncio.run(fresh.follow(current))
         live = fresh[ALIAS].live
         version = live.model.version if live else None
         if version != current.version_of(ALIAS) or version not in {None, *scene.proven}:

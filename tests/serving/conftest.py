@@ -9,6 +9,12 @@ from serving.app import create_app
 
 
 @pytest.fixture
+def anyio_backend():
+    """Tests that are coroutines run in asyncio, as the app does."""
+    return "asyncio"
+
+
+@pytest.fixture
 def store(tmp_path):
     """Versions 1 and 2 are on disk; nothing is decided."""
     store = Store(tmp_path / "repository")

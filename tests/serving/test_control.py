@@ -1,7 +1,5 @@
 """Stage, drop, reload: what the deployer asks for, and who may."""
 
-import asyncio
-
 import pytest
 from models import AUTH, ROW, decide, iris, onnx_path, put, settings_of, wrong
 from starlette.testclient import TestClient
@@ -83,7 +81,7 @@ def test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between(
     async def then_swap(model, rows, timeout_s):
         answers = await computed(model, rows, timeout_s)
         decide(store, "A", 2)
-        await asyncio.to_thread(follow)
+        await follow()
         return answers
 
     before = client.post("/predict", json=[ROW]).json()
@@ -92,6 +90,50 @@ def test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between(
 
     assert (during["version"], during["confidence"]) == (before["version"], before["confidence"])
     assert client.get("/model-info").json()["version"] == 2
+
+
+class Recorder:
+    """In the place of the prediction log."""
+
+    def __init__(self):
+        self.versions = []
+
+    def put(self, prediction):
+        self.versions.append(prediction.model.version)
+
+
+def test_an_answer_that_is_under_way_during_a_swap_is_logged(client, store, monkeypatch):
+    """It was asked of the live version; that another one is live when it is ready changes nothing."""
+    log, computed, follow = Recorder(), OnnxModel.answer, client.app.state.follower.follow_now
+    client.app.state.log = log
+
+    async def then_swap(model, rows, timeout_s):
+        answers = await computed(model, rows, timeout_s)
+        decide(store, "A", 2)
+        await follow()
+        return answers
+
+    client.post("/variant/A/stage", json={"version": 2}, headers=AUTH)
+    client.post("/predict", json=[ROW], headers={"x-version": "2"})  # who proves a candidate is no client
+    with monkeypatch.context() as swapping:
+        swapping.setattr(OnnxModel, "answer", then_swap)
+        client.post("/predict", json=[ROW])
+    client.post("/predict", json=[ROW])
+    client.post("/predict", json=[ROW], headers={"x-version": "1"})  # warm
+    client.app.state.log = None
+
+    assert log.versions == [1, 2]
+
+
+def test_a_second_stage_that_waits_in_vain_is_told_to_come_back(client, monkeypatch):
+    monkeypatch.setattr("serving.loading.WAIT_S", 0.01)
+    turn = client.app.state.variants.loading._turn
+    client.portal.call(turn.acquire)
+    answer = client.post("/variant/A/stage", json={"version": 2}, headers=AUTH)
+    client.portal.call(turn.release)
+
+    assert (answer.status_code, answer.json()["error"], answer.headers["retry-after"]) == (503, "busy", "1")
+    assert client.post("/variant/A/stage", json={"version": 2}, headers=AUTH).status_code == 200
 
 
 def test_the_app_follows_by_itself(client, store):
@@ -197,7 +239,7 @@ def test_a_model_that_hangs_in_its_self_test_is_refused(client, store, monkeypat
         raise RuntimeError("terminated")
 
     monkeypatch.setattr(in_process.OnnxModel, "compute", hang)
-    monkeypatch.setattr(client.app.state.variants, "_timeout_s", 0.1)
+    monkeypatch.setattr(client.app.state.variants, "_self_test_timeout_s", 0.1)
 
     answer = client.post("/variant/A/stage", json={"version": 2}, headers=AUTH)
     assert "within 0.1 s" in answer.json()["message"]
