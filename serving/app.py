@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from delivery.errors import DeliveryError
 from delivery.store import Store
 from serving import problem
+from serving.body import LimitBody
 from serving.follower import Follower
 from serving.in_process import OnnxSource
 from serving.metrics import CountRequests, Metrics
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.log = _prediction_log(settings.log) if settings.log.enabled else None
     if app.state.log:
         metrics.also(LogCollector(app.state.log))
+    app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(CountRequests, metrics=metrics)
     problem.install(app)
     for routes in (info, predict, control):

@@ -76,7 +76,7 @@ async def predict_variant(
 async def _predict(request: Request, response: Response, alias: str, x_version: str | None) -> Any:
     started = time.perf_counter()
     settings: Settings = request.app.state.settings
-    asked = question(await read_json(request, settings.max_body_bytes), settings.max_rows)
+    asked = question(await read_json(request), settings.max_rows)
     model, rows, answers = await _finite_answer(request, alias, x_version, asked)
     elapsed_ms = (time.perf_counter() - started) * 1000
     prediction = Prediction(_request_id(request), alias, model, asked, rows, answers, elapsed_ms)
