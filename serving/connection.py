@@ -23,7 +23,7 @@ LONGEST_HEADER = 64 * 1024
 LINGER_S = 2.0
 """How long a client may take to read why it is cut off, or, when the app stops, to finish what it sends."""
 log = logging.getLogger(__name__)
-refused = Seldom(log, "%d connections were refused so far, the last one with %d: %s")
+refused = Seldom(log.warning, "%d connections were refused so far, the last one with %d: %s")
 
 
 class Phase(Enum):

@@ -34,7 +34,9 @@ class Door:
         self._limit = limit
         self._inside: set[Guest] = set()
         self._awaited: dict[Guest, None] = {}  # in the order in which the server began to wait for them
-        self._closed = Seldom(log, f"the {name} listener is full: %d connections that sent no request were closed")
+        self._closed = Seldom(
+            log.warning, f"the {name} listener is full: %d connections that sent no request were closed"
+        )
 
     def enter(self, guest: Guest) -> bool:
         """Let *guest* in, in place of whoever is awaited longest if it is full; False if nobody can be closed."""

@@ -15,7 +15,7 @@ from serving.seldom import Seldom
 GONE = 499
 """nginx' status for a client that hung up; no client sees it."""
 log = logging.getLogger(__name__)
-hung_up = Seldom(log, "%d clients so far hung up before their request was whole")
+hung_up = Seldom(log.warning, "%d clients so far hung up before their request was whole")
 
 
 class Error(BaseModel):

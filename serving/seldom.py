@@ -1,7 +1,7 @@
 """Log what clients can cause as often as they like: one line a second at most, with how often it happened so far."""
 
 import time
-from logging import Logger
+from collections.abc import Callable
 
 PERIOD_S = 1.0
 
@@ -11,14 +11,14 @@ class Seldom:
     Counts something, and says so now and then.
 
     Args:
-        log: Where it is said.
+        say: What logs, such as `log.warning`.
         text: What is said; it has one place for the number, and one for each argument of `happened`.
     """
 
-    def __init__(self, log: Logger, text: str) -> None:
+    def __init__(self, say: Callable[..., None], text: str) -> None:
         """Nothing has happened yet."""
         self.count = 0
-        self._log = log
+        self._say = say
         self._text = text
         self._quiet_until = 0.0
 
@@ -28,4 +28,4 @@ class Seldom:
         now = time.monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + PERIOD_S
-            self._log.warning(self._text, self.count, *why)
+            self._say(self._text, self.count, *why)
