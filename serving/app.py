@@ -63,7 +63,12 @@ def _prediction_log(settings: LogSettings) -> PredictionLog:
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the app that serves `settings.model` as the engine `settings.name`."""
-    app = FastAPI(title="Interlock serving", description="Predictions by proven versions only.", lifespan=_following)
+    app = FastAPI(
+        title="Interlock serving",
+        description="Predictions by proven versions only.",
+        lifespan=_following,
+        responses=problem.EVERYWHERE,
+    )
     store = Store(settings.repository)
     source = _source(settings, store)
     variants = Variants(store, source, settings.model, settings.name, settings.self_test_timeout_s)

@@ -1,7 +1,7 @@
 """Error responses: one JSON shape for every route and for what is no HTTP; the input is never echoed."""
 
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,6 +24,28 @@ class Error(BaseModel):
     status: Literal["error"]
     error: str = Field(description="The kind, for programs.", examples=["invalid"])
     message: str = Field(description="What is wrong, for people. It never repeats the input.")
+
+
+WHEN = {
+    400: "It is not HTTP, or the body is not JSON.",
+    401: "A valid x-token is needed.",
+    404: "There is no such alias, or the version is not in memory.",
+    408: "The request took too long to arrive.",
+    409: "It cannot be done now, or not by this app.",
+    413: "The body is too large, or has too many rows.",
+    422: "The content is not valid; the message names where.",
+    431: "The header is too large.",
+    503: "Nothing can answer now. Come back after `Retry-After` seconds.",
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how OpenAPI describes a route's error responses."""
+    return {status: {"model": Error, "description": WHEN[status]} for status in statuses}
+
+
+EVERYWHERE = errors(400, 408, 431, 503)
+"""What any route may answer: its connection has rules of its own."""
 
 
 class Problem(HTTPException):
