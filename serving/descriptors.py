@@ -28,7 +28,7 @@ def connections(wanted: int, reserved: int) -> int:
     if soft != RLIM_INFINITY and soft < allowed:
         setrlimit(RLIMIT_NOFILE, (allowed, hard))
     fitting = wanted - (needed - allowed)
-    if fitting < FEWEST:
+    if fitting < min(wanted, FEWEST):
         raise ValueError(f"a process may open {hard} files (ulimit -Hn), this app needs {needed - wanted + FEWEST}")
     if fitting < wanted:
         log.warning(
