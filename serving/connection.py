@@ -2,6 +2,7 @@
 One client's connection: uvicorn's, with a total deadline for everything that the client is waited for.
 
     IDLE --first byte--> HEADER --> BODY --> ANSWER --answered--> IDLE
+                                    REST     of a body that was answered before all of it was here
                                              SENDING: the client does not read what it asked for
 
 uvicorn ends a connection only when nothing arrives between two requests, so a client that sends a byte a second holds
@@ -20,6 +21,7 @@ from serving.problem import answer
 from serving.seldom import Seldom
 
 LONGEST_HEADER = 64 * 1024
+"""Most bytes of a header, and of all that is in or after a body and no body: chunk extensions, trailers."""
 LINGER_S = 2.0
 """How long a client may take to read why it is cut off, or, when the app stops, to finish what it sends."""
 log = logging.getLogger(__name__)
@@ -33,10 +35,17 @@ class Phase(Enum):
     HEADER = auto()
     BODY = auto()
     ANSWER = auto()
+    REST = auto()
     SENDING = auto()
 
 
-SECONDS: dict[Phase, float] = {Phase.IDLE: 30.0, Phase.HEADER: 10.0, Phase.BODY: 30.0, Phase.SENDING: 30.0}
+SECONDS: dict[Phase, float] = {
+    Phase.IDLE: 30.0,
+    Phase.HEADER: 10.0,
+    Phase.BODY: 30.0,
+    Phase.REST: 5.0,
+    Phase.SENDING: 30.0,
+}
 """The app has its own deadlines for an answer."""
 BUSY = answer(503, "busy", "every connection is being answered", {"Retry-After": "1", "Connection": "close"})
 
@@ -50,7 +59,7 @@ class Connection(HttpToolsProtocol):
         """Enter; who cannot be let in is told so when its request is there."""
         super().connection_made(transport)
         self._deadline: asyncio.TimerHandle | None = None
-        self._received = 0
+        self._overhead = 0
         self._phase, self._timed = Phase.HEADER, Phase.ANSWER
         self._door = self.doors[transport.get_extra_info("sockname")[1]]
         if not self._door.enter(self):
@@ -65,11 +74,11 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and look what is waited for then: a request that arrives whole costs no timer."""
+        self._overhead += len(data)
         super().data_received(data)
-        self._received += len(data)
         if self.transport.is_closing():
             return
-        if self._phase is Phase.HEADER and self._received > LONGEST_HEADER:
+        if self._overhead > LONGEST_HEADER and self._phase in (Phase.HEADER, Phase.BODY, Phase.REST):
             self._refuse(431, "header_too_large", f"a header holds {LONGEST_HEADER} bytes at most")
             return
         self._look()
@@ -77,12 +86,22 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Wait for the header."""
         super().on_message_begin()
-        self._phase, self._received = Phase.HEADER, 0
+        self._phase, self._overhead = Phase.HEADER, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header, and no trailer: no route wants one, and a body may be followed by any number."""
+        if self._phase is Phase.HEADER:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Wait for the body."""
         super().on_headers_complete()
         self._phase = Phase.BODY
+
+    def on_body(self, body: bytes) -> None:
+        """Begin to count anew: what is no body is bounded here, the body by the app."""
+        super().on_body(body)
+        self._overhead = 0
 
     def on_message_complete(self) -> None:
         """Wait for the app, unless it has answered without reading the body."""
@@ -93,8 +112,8 @@ class Connection(HttpToolsProtocol):
         """Wait for the next request, unless it is here already."""
         more = bool(self.pipeline)
         super().on_response_complete()
-        if self._phase is Phase.ANSWER and not more:
-            self._phase = Phase.IDLE
+        if not more:
+            self._phase = {Phase.ANSWER: Phase.IDLE, Phase.BODY: Phase.REST}.get(self._phase, self._phase)
         self._look()
 
     def pause_writing(self) -> None:
@@ -110,7 +129,7 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Answer what was asked; a client that is in the middle of asking has little time left."""
         super().shutdown()
-        if self._phase is Phase.BODY:
+        if self._timed is not Phase.ANSWER:
             self.loop.call_later(LINGER_S, self.cut)
 
     def send_400_response(self, msg: str) -> None:
@@ -144,7 +163,7 @@ class Connection(HttpToolsProtocol):
             self._deadline.cancel()
 
     def _too_late(self) -> None:
-        if self._timed in (Phase.HEADER, Phase.BODY) and self._received and not self._is_answering():
+        if self._timed in (Phase.HEADER, Phase.BODY) and self.headers is not None and not self._is_answering():
             self._refuse(408, "too_slow", f"the request did not arrive within {SECONDS[self._timed]:g} s")
         else:
             self.cut()

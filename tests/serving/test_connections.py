@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
-from models import AUTH, ROW, decide, served
+from models import AUTH, ROW, TOKEN, decide, served
 
 from serving import connection, problem
 from serving.connection import SECONDS, Phase
@@ -211,6 +212,40 @@ def test_what_is_not_http_gets_an_error_of_the_usual_shape(live, kind):
 def test_a_header_without_an_end_is_refused_early(live, header):
     with served(live) as url, connected(url, 1, POST + header) as (client,):
         assert told(client) == (431, "header_too_large")
+
+
+@pytest.mark.parametrize(
+    "rest", [b"0\r\nx: " + b"y" * 1_000_000, b"0\r\n" + b"x: y\r\n" * 200_000, b"1;" + b"x" * 1_000_000]
+)
+def test_trailers_and_chunk_extensions_without_an_end_are_refused_early(live, rest):
+    with served(live) as url, connected(url, 1, POST + b"transfer-encoding: chunked\r\n\r\n" + rest) as (client,):
+        assert told(client) == (431, "header_too_large")
+
+
+def test_a_trailer_is_no_header(live):
+    """It would come after the token was looked at, and proxies do not check it."""
+    sent = POST.replace(b"/predict", b"/variant/A/stage") + b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    sent += b'd\r\n{"version":2}\r\n0\r\nx-token: ' + TOKEN.encode() + b"\r\n\r\n"
+    with served(live) as url, connected(url, 1, sent) as (client,):
+        assert told(client) == (401, "unauthorized")
+
+
+def test_small_chunks_of_a_good_body_are_taken(live):
+    body = json.dumps([ROW] * 50).encode()
+    with served(live) as url:
+        answer = httpx.post(f"{url}/predict", content=(bytes([byte]) for byte in body))
+    assert (answer.status_code, len(answer.json()["prediction"])) == (200, 50)
+
+
+def test_requests_that_are_sent_without_waiting_for_answers_are_answered_in_their_order(live):
+    body = json.dumps([ROW] * 200).encode()
+    asks = [POST + b"x-request-id: %d\r\ncontent-length: %d\r\n\r\n" % (n, len(body)) + body for n in range(30)]
+    with served(live) as url, connected(url) as (client,):
+        threading.Thread(target=client.sendall, args=[b"".join(asks)], daemon=True).start()
+        content = b""
+        while content.count(b'"request_id":"') < len(asks):
+            content += client.recv(65536)
+    assert re.findall(rb'"request_id":"(\d+)"', content) == [b"%d" % n for n in range(30)]
 
 
 def test_a_header_of_64_kilobytes_is_no_failure_of_the_server(live):
