@@ -47,7 +47,7 @@ def register(settings: Settings, where: Place, c: float) -> Candidate:
 
 def release(settings: Settings, where: Place, candidate: Candidate) -> dict[str, float]:
     """Release a version; return the milliseconds of each step."""
-    engine = serving_engine("dev", settings.serving, where.token)
+    engine = serving_engine("dev", settings.serving_control, where.token)
     with released(
         where.store, candidate, [engine], engine_for=where.engine_for, registry=where.registry, run=Run(who="benchmark")
     ) as made:

@@ -25,7 +25,7 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
         ModelRepository(root=settings.repository_root),
         ServingApi(
             name=settings.environment,
-            urls=list(settings.serving),
+            urls=list(settings.serving_control),
             token=settings.serving_token(),
             start_command=settings.start_command,
         ),

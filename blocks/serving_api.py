@@ -30,7 +30,9 @@ class ServingApi(NamedBlock):
     _documentation_url = HttpUrl("https://fastapi.tiangolo.com")
 
     name: str = Field(default="dev", description="Name under which the app is enrolled: its INTERLOCK_SERVING_NAME.")
-    urls: list[Url] = Field(min_length=1, description="Base URL of every replica.")
+    urls: list[Url] = Field(
+        min_length=1, description="Base URL of every replica: of its control listener, if it has one."
+    )
     token: SecretStr = Field(description="The x-token of the control routes.")
     timeout_s: float = Field(default=5.0, gt=0, description="Seconds that a call may take.")
     latency_budget_ms: float = Field(

@@ -15,11 +15,12 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from delivery.names import Alias, ModelName
 
-Listener = Literal["prefect", "mlflow", "serving", "triton", "triton_grpc", "triton_metrics"]
+Listener = Literal["prefect", "mlflow", "serving", "serving_control", "triton", "triton_grpc", "triton_metrics"]
 PORTS: dict[Listener, int] = {
     "prefect": 4200,
     "mlflow": 5000,
     "serving": 8080,
+    "serving_control": 8081,
     "triton": 8000,
     "triton_grpc": 8001,
     "triton_metrics": 8002,
@@ -57,6 +58,9 @@ class Settings(BaseSettings):
     prefect_port: int | None = Field(default=None, ge=1, le=65535, description="Prefect server; 4200, prod 4300")
     mlflow_port: int | None = Field(default=None, ge=1, le=65535, description="MLflow server; 5000, prod 5100")
     serving_port: int | None = Field(default=None, ge=1, le=65535, description="serving app; 8080, prod 8180")
+    serving_control_port: int | None = Field(
+        default=None, ge=1, le=65535, description="serving app, for releases and probes; 8081, prod 8181"
+    )
     triton_port: int | None = Field(default=None, ge=1, le=65535, description="Triton's HTTP; 8000, prod 8100")
     triton_grpc_port: int | None = Field(default=None, ge=1, le=65535, description="Triton's gRPC; 8001, prod 8101")
     triton_metrics_port: int | None = Field(
@@ -137,8 +141,13 @@ class Settings(BaseSettings):
 
     @property
     def serving(self) -> tuple[str, ...]:
-        """The replicas of the serving app."""
+        """Where users ask the replicas of the serving app."""
         return self.serving_urls or (self.local_url("serving"),)
+
+    @property
+    def serving_control(self) -> tuple[str, ...]:
+        """Where releases ask the replicas of the serving app: users cannot take the connections there."""
+        return self.serving_urls or (self.local_url("serving_control"),)
 
     @property
     def start_command(self) -> list[str] | None:

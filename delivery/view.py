@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from delivery.alias import AliasState, is_late, state_of
 from delivery.engine import Engine, EngineFor, Seen, Sighting
-from delivery.errors import CorruptRecord, DeliveryError, Unreadable
+from delivery.errors import CorruptRecord, DeliveryError, Unreadable, Unwritable
 from delivery.records import Current, EngineRef, Journal, Variant
 from delivery.registry import Registry
 from delivery.store import Store
 from delivery.store.contents import shown
+from delivery.store.odd import check_no_link
 
 
 class Finding(NamedTuple):
@@ -130,6 +131,10 @@ def _on_disk(store: Store, model: str) -> View:
     if view.journal:
         what, version = view.journal.kind, view.journal.candidate.version
         view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} is open")
+    try:
+        check_no_link(*(folder for folder in store.paths(model).folders if folder != store.paths(model).staging))
+    except (Unreadable, Unwritable) as odd:
+        view.find(str(odd), mendable=False)
     with suppress(Unreadable):  # what cannot be read is found above, or by the next pass
         if left := store.debris(model):
             view.find(f"a killed writer left {', '.join(shown(path.name) for path in left)}")

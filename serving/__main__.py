@@ -2,11 +2,11 @@
 
 import logging
 import sys
-
-import uvicorn
+from contextlib import suppress
 
 from delivery import outbound
 from serving.app import create_app
+from serving.listeners import listening
 from serving.settings import Settings
 
 
@@ -17,19 +17,11 @@ def main() -> None:
     try:
         settings = Settings()
         outbound.apply([settings.triton_url])
-        app = create_app(settings)
+        server, sockets = listening(create_app(settings), settings)
     except (ValueError, OSError) as error:
         sys.exit(f"serving does not start: {error}")
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        limit_concurrency=settings.limit_concurrency,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-        access_log=False,
-        log_level="warning",
-    )
+    with suppress(KeyboardInterrupt):
+        server.run(sockets)
 
 
 if __name__ == "__main__":

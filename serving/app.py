@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from delivery.errors import DeliveryError
 from delivery.store import Store
 from serving import problem
+from serving.body import LimitBody
 from serving.follower import Follower
 from serving.in_process import OnnxSource
 from serving.metrics import CountRequests, Metrics
@@ -87,7 +88,12 @@ def _prediction_log(settings: LogSettings) -> PredictionLog:
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the app that serves `settings.model` as the engine `settings.name`."""
-    app = FastAPI(title="Interlock serving", description="Predictions by proven versions only.", lifespan=_following)
+    app = FastAPI(
+        title="Interlock serving",
+        description="Predictions by proven versions only.",
+        lifespan=_following,
+        responses=problem.EVERYWHERE,
+    )
     store = Store(settings.repository)
     source = _source(settings, store)
     variants = Variants(
@@ -107,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.log = _prediction_log(settings.log) if settings.log.enabled else None
     if app.state.log:
         metrics.also(LogCollector(app.state.log))
+    app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
     app.add_middleware(CountRequests, metrics=metrics)
     problem.install(app)
     for routes in (info, predict, control):

@@ -1,14 +1,19 @@
 """Who may stage and reload: whoever sends a valid `x-token`. Compared in constant time, on bytes."""
 
 from hmac import compare_digest
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Request, Security
+from fastapi.security import APIKeyHeader
 
 from serving.problem import Problem
 from serving.settings import Settings
 
+TOKEN = APIKeyHeader(name="x-token", auto_error=False, description="One of the app's tokens.")
+"""For OpenAPI's page; the token is compared here, on bytes."""
 
-def needs_token(request: Request) -> None:
+
+def needs_token(request: Request, _: Annotated[str | None, Security(TOKEN)] = None) -> None:
     """
     Let only requests with a valid token pass; the settings may waive it.
 

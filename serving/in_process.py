@@ -23,10 +23,11 @@ from delivery.manifest import Manifest, Rows
 from delivery.records import Current, Variant
 from delivery.smoke import compare
 from delivery.store import Store
+from delivery.trial import Limits
 from serving.job import Job
 from serving.memory import check_room, free_bytes
 from serving.model import Answers, Model, ModelFailed, NotInTime
-from serving.version_files import needed_memory, read_version
+from serving.version_files import checked_manifest, needed_memory
 
 AT_ONCE = 40
 """Most requests that compute at once; the others wait for their turn."""
@@ -101,7 +102,8 @@ class OnnxSource:
 
     def staged(self, version: int, sha256: str | None) -> OnnxModel:
         """Load it beside what is live, if there is room."""
-        manifest, content = read_version(self._store, self._model, version, sha256)
+        manifest = checked_manifest(self._store, self._model, version, sha256)
+        content = self._store.onnx(self._model, version, manifest.sha256, Limits().size_bytes)
         needed = needed_memory(self._store, self._model, version, manifest.sha256, len(content))
         check_room(f"{self._model} v{version}", needed, self._free())
         session = self._open(version, manifest, content)

@@ -20,7 +20,7 @@ from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from delivery.clock import utc_stamp
-from delivery.errors import Garbled, Refused, Unreachable
+from delivery.errors import Damaged, Garbled, Refused, Unreachable
 from delivery.inference import infer_json
 from delivery.manifest import MAX_BATCH, Manifest, Rows
 from delivery.records import Current, Variant
@@ -28,7 +28,7 @@ from delivery.smoke import compare
 from delivery.store import Store
 from delivery.store.folders import candidate_folder, folder_of
 from serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
-from serving.version_files import check_digest, read_manifest
+from serving.version_files import checked_manifest
 
 GONE = ("400", "404", "503")
 CONNECTIONS = 64
@@ -187,6 +187,8 @@ class TritonSource:
         await self._client.close()
 
     def _model_in(self, folder: str, version: int, sha256: str | None) -> Model:
-        manifest = read_manifest(self._store, self._model, version)
-        check_digest(f"{self._model} v{version}", manifest, self._store.digest(self._model, version), sha256)
+        manifest = checked_manifest(self._store, self._model, version, sha256)
+        if not self._store.is_intact(self._model, version, manifest.sha256):
+            msg = f"{self._model} v{version}: model.onnx in the repository is not {manifest.sha256[:12]}, as decided"
+            raise Damaged(msg)
         return TritonModel(self._model, version, manifest, utc_stamp(), folder, self._client)

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     name: str = Field(default="dev", description="name under which the app is enrolled as an engine")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on")
+    control_port: int = Field(
+        default=0, ge=0, le=65535, description="port of a second listener, for releases and probes; none if 0"
+    )
     repository: Path = Field(default=Path(".interlock/repository"), description="root of the model repository")
     engine: Literal["onnxruntime", "triton"] = Field(default="onnxruntime", description="what computes the answers")
     triton_url: str = Field(default="http://127.0.0.1:8000", description="HTTP base URL of Triton, for engine=triton")
@@ -49,7 +52,9 @@ class Settings(BaseSettings):
     self_test_timeout_s: float = Field(default=10.0, gt=0, description="longest the golden rows may compute")
     load_timeout_s: float = Field(default=30.0, gt=0, description="longest a version may take to load and answer them")
     log: LogSettings = Field(default_factory=LogSettings, description="the prediction log")
-    limit_concurrency: int = Field(default=512, ge=1, description="connections at once; 503 above")
+    limit_concurrency: int = Field(
+        default=512, ge=1, description="connections at once; whoever sends no request makes room"
+    )
 
     @model_validator(mode="after")
     def _tokens_are_safe(self) -> Self:

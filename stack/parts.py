@@ -88,12 +88,13 @@ def _parts(settings: Settings) -> Iterator[Part]:
         yield Part(
             "serving",
             [sys.executable, "-m", "serving"],
-            health=f"{settings.local_url('serving')}/healthz",
-            ports=("serving",),
+            health=f"{settings.local_url('serving_control')}/healthz",
+            ports=("serving", "serving_control"),
             environment={
                 "INTERLOCK_SERVING_NAME": settings.environment,
                 "INTERLOCK_SERVING_HOST": host,
                 "INTERLOCK_SERVING_PORT": str(settings.port("serving")),
+                "INTERLOCK_SERVING_CONTROL_PORT": str(settings.port("serving_control")),
                 "INTERLOCK_SERVING_REPOSITORY": str(settings.repository_root),
                 "INTERLOCK_SERVING_TOKEN_FILE": str(settings.token_file),
                 "INTERLOCK_SERVING_ENGINE": settings.serving_engine,

@@ -9,7 +9,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-import uvicorn
 from fakes import RUN
 
 from delivery.manifest import Manifest
@@ -18,6 +17,7 @@ from delivery.store import Store
 from learners.iris import Iris
 from learners.training import Trained, train
 from serving.app import create_app
+from serving.listeners import listening
 from serving.prediction_log.settings import LogSettings
 from serving.settings import Settings
 
@@ -62,15 +62,16 @@ def settings_of(store: Store, **change: object) -> Settings:
 @contextmanager
 def served(store: Store, port: int = 0, **change: object) -> Iterator[str]:
     """Serve a repository from a thread; yield the base URL."""
-    config = uvicorn.Config(create_app(settings_of(store, **change)), port=port, log_level="error", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    settings = settings_of(store, port=port, **change)
+    server, sockets = listening(create_app(settings), settings)
+    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+    thread = threading.Thread(target=server.run, args=[sockets], daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
     while not server.started:
         assert time.monotonic() < deadline, "the serving app did not start"
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield url
     server.should_exit = True
     thread.join(20)
 

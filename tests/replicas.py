@@ -105,9 +105,10 @@ class Replicas:
 @contextmanager
 def second_replica(stack: Any) -> Iterator[str]:
     """The stack's serving app once more, over the same repository."""
-    (port,) = free_ports(1)
+    port, control = free_ports(2)
     (part,) = [part for part in parts(stack.settings) if part.name == "serving"]
-    variables = environment(stack.settings) | part.environment | {"INTERLOCK_SERVING_PORT": str(port)}
+    ports = {"INTERLOCK_SERVING_PORT": str(port), "INTERLOCK_SERVING_CONTROL_PORT": str(control)}
+    variables = environment(stack.settings) | part.environment | ports
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen(part.command, env=variables, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         try:
@@ -126,7 +127,7 @@ def answers(url: str) -> bool:
 @contextmanager
 def two_replicas(stack: Any) -> Iterator[Replicas]:
     """Enrol both replicas and let a version serve; afterwards the stack's own one is enrolled alone again."""
-    alone = ServingApi(name="dev", urls=[stack.url], token=stack.place.token)
+    alone = ServingApi(name="dev", urls=list(stack.settings.serving_control), token=stack.place.token)
     with second_replica(stack) as second, proxy(stack.url) as first:
         ServingApi(name="dev", urls=[first.url, second], token=stack.place.token, timeout_s=CALL_S).save(
             "dev", overwrite=True

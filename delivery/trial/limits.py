@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from delivery.records import Record
+from delivery.store.contents import MANIFEST_BYTES
 
 MIB = 1024 * 1024
 
@@ -24,7 +25,7 @@ class Limits(Record):
     """
 
     size_bytes: int = Field(default=256 * MIB, gt=0)
-    manifest_bytes: int = Field(default=32 * MIB, gt=0)
+    manifest_bytes: int = Field(default=MANIFEST_BYTES, gt=0)
     golden_rows: int = Field(default=10_000, gt=0)
     nodes: int = Field(default=20_000, gt=0)
     memory_bytes: int = Field(default=1024 * MIB, gt=0)

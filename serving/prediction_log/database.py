@@ -129,6 +129,8 @@ def _engine(url: str, timeout_s: float) -> Engine:
     if engine.dialect.name == "sqlite":
         Path(engine.url.database or "").parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _write_ahead)
+    if engine.dialect.name in ("mysql", "mariadb"):
+        event.listen(engine, "connect", _refuse_what_does_not_fit)
     return engine
 
 
@@ -136,3 +138,9 @@ def _write_ahead(connection: Any, _: object) -> None:
     """Let others read while this app writes; a commit survives a power cut."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _refuse_what_does_not_fit(connection: Any, _: object) -> None:
+    """Let MariaDB refuse a row that it would otherwise cut, whatever its own mode is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")

@@ -5,20 +5,20 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from delivery.errors import Refused
 from serving.prediction import Prediction
 from serving.prediction_log.database import Database
 from serving.prediction_log.rows import CUSTOMER, Entry, Privacy
 from serving.prediction_log.spool import Spool
+from serving.seldom import Seldom
 
 PERIOD_S = 0.1
 LONGEST_PAUSE_S = 2.0
 STOP_S = 5.0
 BATCH = 2000
 """Most rows that are written, and inserted, at once."""
-TELL_S = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -42,14 +42,18 @@ class PredictionLog:
         self._queue: deque[Entry] = deque()
         self._put_rows = 0
         self._taken_rows = 0
-        self._told = -TELL_S
+        self._lost = Seldom(log.error, "%d rows of the prediction log are lost so far: %s")
+        self._rejected = Seldom(
+            log.error, "the database refused %d rows of the prediction log so far, see rejected.txt in %s: %s"
+        )
         self._warned: set[str] = set()
         self._held: list[bytes] = []
         self._holding = threading.Lock()
         self._stopping = threading.Event()
         self._more = threading.Event()
         self._threads = [
-            threading.Thread(target=run, daemon=True) for run in (self._keep_spooling, self._keep_draining)
+            threading.Thread(target=self._supervise, args=[run], daemon=True)
+            for run in (self._keep_spooling, self._keep_draining)
         ]
 
     def put(self, prediction: Prediction) -> None:
@@ -78,6 +82,16 @@ class PredictionLog:
     def waiting_rows(self) -> int:
         """Return how many rows are in memory only."""
         return self._put_rows - self._taken_rows + len(self._held)
+
+    def _supervise(self, run: Callable[[], None]) -> None:
+        """Begin again when *run* fails: a thread that ended would stop the log in silence."""
+        while True:
+            try:
+                return run()
+            except Exception:
+                log.exception("the prediction log failed unexpectedly, and goes on")
+                if self._stopping.wait(LONGEST_PAUSE_S):
+                    return None
 
     def _keep_spooling(self) -> None:
         while not self._stopping.wait(PERIOD_S):
@@ -122,11 +136,11 @@ class PredictionLog:
             while lines:
                 self.spool.append(lines[:BATCH])
                 lines = lines[BATCH:]
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rows wait in memory and it is tried again
             with self._holding:
                 self._held = lines[: self._capacity]
             if len(lines) > self._capacity:
-                self._drop(len(lines) - self._capacity, f"the spool cannot be written ({error.strerror})")
+                self._drop(len(lines) - self._capacity, f"the spool cannot be written ({error})")
         self._more.set()
 
     def _keep_draining(self) -> None:
@@ -176,20 +190,19 @@ class PredictionLog:
             if len(lines) == 1:
                 self._reject(lines[0], str(error))
                 return
-            for line in lines:
-                self._insert([line])
+            half = len(lines) // 2  # a bad row among 2,000 costs 22 transactions
+            self._insert(lines[:half])
+            self._insert(lines[half:])
 
     def _reject(self, line: bytes, why: str) -> None:
-        self.spool.reject(line)
+        self.spool.reject(self._privacy.stripped(line))
         self.counts["rejected"] += 1
-        log.error("a row of the prediction log was put aside in %s: %s", self.spool.folder, why)
+        self._rejected.happened(self.spool.folder, why)
 
     def _drop(self, rows: int, why: str) -> None:
         with self._holding:
             self.counts["dropped"] += rows
-        if time.monotonic() >= self._told + TELL_S:
-            self._told = time.monotonic()
-            log.error("%d rows of the prediction log are lost so far: %s", self.counts["dropped"], why)
+        self._lost.happened(why, times=rows)
 
     def _note(self, failure: str | None) -> None:
         if failure and failure != self.failure:

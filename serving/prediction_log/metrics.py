@@ -23,6 +23,8 @@ class LogCollector(Collector):
         yield rows
         yield GaugeMetricFamily("interlock_log_queued_rows", "Rows in memory", self._log.waiting_rows())
         yield GaugeMetricFamily("interlock_log_spooled_bytes", "Rows on disk", self._log.spool.waiting_bytes())
+        rejected = self._log.spool.rejected_bytes()
+        yield GaugeMetricFamily("interlock_log_rejected_bytes", "Rows that the database does not take", rejected)
         yield GaugeMetricFamily(
             "interlock_log_failing", "The database takes no rows", int(self._log.failure is not None)
         )

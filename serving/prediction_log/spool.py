@@ -3,6 +3,7 @@ Files of rows that wait for the database, oldest first. One process writes a fol
 
     <log folder>/spool/1/lock
                          00000001765432100000000000.jsonl     a row a line
+                         rejected.txt                         rows that the database does not take, 1 MiB at most
 
 Every append is fsynced, and so is the folder when a file is made: what `append` took survives a power cut. A process
 that starts takes over what ended processes left in their folders.
@@ -20,6 +21,8 @@ from typing import IO
 from delivery.store.files import sync_folder
 
 LARGEST_FILE = 1024 * 1024
+REJECTED = "rejected.txt"
+MOST_REJECTED = 1024 * 1024
 
 
 class Spool:
@@ -78,9 +81,16 @@ class Spool:
         return sizes
 
     def reject(self, line: bytes) -> None:
-        """Put aside a row that the database does not take."""
-        with (self.folder / "rejected.txt").open("ab") as file:
-            file.write(line)
+        """Put aside a row that the database does not take, for a person to look at, as long as there is room."""
+        if self.rejected_bytes() + len(line) <= MOST_REJECTED:
+            with (self.folder / REJECTED).open("ab") as file:
+                file.write(line)
+
+    def rejected_bytes(self) -> int:
+        """Return how much was put aside."""
+        with suppress(FileNotFoundError):
+            return (self.folder / REJECTED).stat().st_size
+        return 0
 
     def close(self) -> None:
         """Let go of the folder; what waits stays."""
@@ -108,7 +118,8 @@ class Spool:
 
     def _take(self, folder: Path) -> Path:
         """Lock every folder that nobody holds; keep the first, and move the others' files into it."""
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)  # what customers sent
         mine = [path for path in sorted(folder.iterdir()) if self._locked(path)]
         if not mine:
             mine = [self._made(folder)]

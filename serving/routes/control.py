@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from delivery.errors import Broken, Busy, DeliveryError, InvalidName, NotFound, Unreachable
 from delivery.names import ModelName, Sha256, Version, alias_name
 from serving.auth import needs_token
-from serving.problem import Problem
+from serving.problem import Problem, errors
 from serving.routes.info import in_memory
 from serving.variants import Variants
 
-router = APIRouter(tags=["control"], dependencies=[Depends(needs_token)])
+router = APIRouter(tags=["control"], dependencies=[Depends(needs_token)], responses=errors(401, 404, 409, 413, 422))
 T = TypeVar("T")
 
 

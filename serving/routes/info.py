@@ -6,13 +6,14 @@ from uuid import uuid4
 from fastapi import APIRouter, Header, Request, Response
 
 from serving.follower import Follower
-from serving.problem import Problem
+from serving.problem import Problem, errors
 from serving.routes.predict import chosen
 from serving.variants import Variants
 
 router = APIRouter(tags=["info"])
 BOOT = uuid4().hex
 """Of this process: who sees another one knows that the app was started again."""
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 @router.get("/", summary="Alive")
@@ -38,13 +39,13 @@ async def readyz(request: Request) -> dict[str, Any]:
     return {"status": "ready", "epoch": variants.epoch, "versions": versions}
 
 
-@router.get("/model-info", summary="What is live for the default alias")
+@router.get("/model-info", responses=errors(404, 422), summary="What is live for the default alias")
 async def model_info(request: Request, x_version: Annotated[str | None, Header()] = None) -> dict[str, Any]:
     """Say which version is live, or describe the one that `x-version` pins."""
     return _info(request.app.state.variants, request.app.state.settings.alias, x_version)
 
 
-@router.get("/variant/{alias}/model-info", summary="What is live for an alias")
+@router.get("/variant/{alias}/model-info", responses=errors(404, 422), summary="What is live for an alias")
 async def variant_info(
     request: Request, alias: str, x_version: Annotated[str | None, Header()] = None
 ) -> dict[str, Any]:
@@ -58,7 +59,7 @@ async def all_variants(request: Request) -> dict[str, Any]:
     return in_memory(request.app.state.variants)
 
 
-@router.get("/metadata", summary="How the live version was trained")
+@router.get("/metadata", responses=errors(404), summary="How the live version was trained")
 async def metadata(request: Request) -> dict[str, Any]:
     """Say what is live for the default alias, since when, with which parameters and metrics, and what it takes."""
     variants, alias = request.app.state.variants, request.app.state.settings.alias
@@ -76,7 +77,7 @@ async def metadata(request: Request) -> dict[str, Any]:
     }
 
 
-@router.get("/metrics", summary="Prometheus")
+@router.get("/metrics", response_class=Response, responses=TEXT, summary="Prometheus")
 async def metrics(request: Request) -> Response:
     """Counters and latencies in Prometheus' text format."""
     return Response(request.app.state.metrics.exposition(), media_type="text/plain; version=0.0.4")

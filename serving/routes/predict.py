@@ -13,25 +13,37 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from delivery.errors import CorruptRecord, Damaged, DeliveryError, InvalidName, NotFound, Unreadable
 from delivery.manifest import Rows
 from delivery.names import version_number
+from serving.answers import Columns, Record
 from serving.auth import predict_may_need_token
-from serving.body import Question, matrix, question, read_json
+from serving.body import LARGEST_ID, LONGEST_ID, Question, matrix, question, read_json
 from serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
 from serving.prediction import Prediction
-from serving.problem import Problem
+from serving.problem import Problem, errors
 from serving.settings import Settings
 from serving.variants import Live, Variants
 
-router = APIRouter(tags=["predict"], dependencies=[Depends(predict_may_need_token)])
+router = APIRouter(
+    tags=["predict"],
+    dependencies=[Depends(predict_may_need_token)],
+    responses={200: {"model": Columns | Record | list[Record]}, **errors(401, 404, 413, 422)},
+)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LOST = (CorruptRecord, Damaged, NotFound, Unreadable)
 """Failures that say that the bytes in the repository are not the decided ones."""
+ID: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
+        {"type": "integer", "exclusiveMinimum": -LARGEST_ID, "exclusiveMaximum": LARGEST_ID},
+    ]
+}
 RECORD: dict[str, Any] = {
     "type": "object",
     "required": ["customer_id", "features"],
     "additionalProperties": False,
-    "properties": {"customer_id": {"type": ["string", "integer"]}, "features": {"type": "object"}},
+    "properties": {"customer_id": ID, "features": {"type": "object"}},
     "example": {"customer_id": "C-1", "features": {"sepal_length": 5.1}},
 }
+ROW: dict[str, Any] = {"type": "array", "minItems": 1, "items": {"type": ["number", "null"]}}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -41,14 +53,14 @@ BODY: dict[str, Any] = {
                     "anyOf": [
                         RECORD,
                         {"type": "array", "minItems": 1, "items": RECORD},
-                        {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+                        {"type": "array", "minItems": 1, "items": ROW},
                         {
                             "type": "object",
                             "required": ["rows"],
                             "additionalProperties": False,
                             "properties": {
-                                "rows": {"type": "array", "minItems": 1},
-                                "ids": {"type": "array"},
+                                "rows": {"type": "array", "minItems": 1, "items": {"anyOf": [ROW, {"type": "object"}]}},
+                                "ids": {"anyOf": [{"type": "array", "items": ID}, {"type": "null"}]},
                                 "probabilities": {"type": "boolean"},
                             },
                         },
@@ -78,7 +90,7 @@ async def predict_variant(
 async def _predict(request: Request, response: Response, alias: str, x_version: str | None) -> Any:
     started = time.perf_counter()
     settings: Settings = request.app.state.settings
-    asked = question(await read_json(request, settings.max_body_bytes), settings.max_rows)
+    asked = question(await read_json(request), settings.max_rows)
     by, rows, answers = await _finite_answer(request, alias, x_version, asked)
     elapsed_ms = (time.perf_counter() - started) * 1000
     prediction = Prediction(_request_id(request), alias, by.model, asked, rows, answers, elapsed_ms)

@@ -14,7 +14,7 @@ from fakes import RUN, FakeRegistry, FakeReplica, World, candidate_of, run_relea
 from faults.invariants import bytes_are_there, engines_follow, nothing_is_open, pass_of_reconcile, violations
 
 from delivery import history
-from delivery.errors import DeliveryError, DigestMismatch, NotFound, SmokeFailed, Unreadable
+from delivery.errors import Damaged, DeliveryError, NotFound, SmokeFailed, Unreadable
 from delivery.prune import prune
 from delivery.rollback import target
 from delivery.store import Store
@@ -340,7 +340,7 @@ def test_the_bytes_of_a_version_are_read_once_and_are_the_ones_that_were_decided
     assert store.onnx(MODEL, 2, good) == store.onnx(MODEL, 2, None) == store.paths(MODEL).onnx(2).read_bytes()
     with pytest.raises(NotFound, match="v7 is not in the model repository"):
         store.onnx(MODEL, 7, good)
-    with pytest.raises(DigestMismatch, match="decided was 000000000000"):
+    with pytest.raises(Damaged, match="decided was 000000000000"):
         store.onnx(MODEL, 2, "0" * 64)
     with pytest.raises(Unreadable, match="at most 3 are taken"):
         store.onnx(MODEL, 2, good, 3)

@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from postgres import DATABASES
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, event, inspect, text
+from sqlalchemy.dialects import mysql
 
 from delivery.errors import Broken, Refused, Unreachable
-from serving.prediction_log.database import Database
-from serving.prediction_log.table import PREDICTIONS
+from serving.prediction_log.database import Database, _engine, _refuse_what_does_not_fit
+from serving.prediction_log.table import MARIADB, PREDICTIONS
 from stack.parts import ROOT
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
@@ -137,6 +140,27 @@ def test_a_row_that_the_table_does_not_take_is_refused_without_its_values(pg):
     with pytest.raises(Refused):
         log.insert([row(1, alias="x" * 33)])
     log.close()
+
+
+@both
+def test_a_row_without_a_value_that_it_needs_is_refused_and_not_skipped(log, database):
+    with pytest.raises(Refused):
+        log.insert([row(1), row(2, model=None)])
+    log.insert([row(1)])
+    assert run(database, "SELECT count(*) FROM prediction_log") == [(1,)]
+
+
+def test_mariadb_leaves_out_only_rows_that_are_there_and_cuts_none():
+    """INSERT IGNORE would write what is too long, cut. There is no MariaDB here: this is what it is sent."""
+    sent = " ".join(str(MARIADB.compile(dialect=mysql.dialect())).split())
+    said = []
+    cursor = SimpleNamespace(execute=said.append)
+    _refuse_what_does_not_fit(SimpleNamespace(cursor=lambda: nullcontext(cursor)), None)
+
+    assert sent.startswith("INSERT INTO prediction_log (id, ")
+    assert sent.endswith("ON DUPLICATE KEY UPDATE id = prediction_log.id")
+    assert said == ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"]
+    assert event.contains(_engine("mysql+pymysql://h/d", 1), "connect", _refuse_what_does_not_fit)
 
 
 @both

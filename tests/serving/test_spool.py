@@ -4,14 +4,17 @@ import errno
 import json
 import os
 import resource
+import time
 from types import SimpleNamespace
 
 import pytest
 from fakes import manifest_of
 
 from delivery.errors import Refused, Unreachable
+from serving.prediction_log import log as log_module
 from serving.prediction_log import spool as spool_module
 from serving.prediction_log.log import PredictionLog
+from serving.prediction_log.metrics import LogCollector
 from serving.prediction_log.rows import Privacy
 from serving.prediction_log.spool import Spool
 
@@ -195,8 +198,76 @@ def test_a_row_that_the_table_does_not_take_is_put_aside_and_the_others_are_writ
     assert log.counts["rejected"] == 1
 
 
-def test_a_line_that_was_cut_off_is_put_aside(log, table, spool):
+def test_a_line_that_was_cut_off_is_counted_and_not_kept(log, table, spool):
+    """Nobody can say whether what is in it is private."""
     spool.append([b'{"n": 1}\n{"n": 2'])
     log._drain()
 
     assert (table.rows, log.counts["rejected"]) == ([1], 1)
+    assert spool.rejected_bytes() == 0
+
+
+def test_one_bad_row_among_two_thousand_costs_few_transactions(log, table, monkeypatch):
+    sizes, insert = [], table.insert
+    monkeypatch.setattr(table, "insert", lambda lines: sizes.append(len(lines)) or insert(lines))
+
+    log._insert([json.dumps({"n": "bad" if n == 777 else n}).encode() for n in range(2000)])
+
+    assert sorted(table.rows) == [n for n in range(2000) if n != 777]
+    assert len(sizes) <= 24
+
+
+def test_what_is_put_aside_is_bounded_and_all_of_it_is_counted(log, spool, monkeypatch, caplog):
+    monkeypatch.setattr(spool_module, "MOST_REJECTED", 100)
+
+    log._insert([json.dumps({"n": "bad"}).encode()] * 500)
+
+    assert 0 < spool.rejected_bytes() <= 100
+    assert log.counts["rejected"] == 500
+    assert f"interlock_log_rejected_bytes {spool.rejected_bytes()}" in "\n".join(
+        f"{sample.name} {sample.value:g}" for metric in LogCollector(log).collect() for sample in metric.samples
+    )
+    assert caplog.text.count("the database refused") <= 3
+
+
+def test_what_is_put_aside_has_no_private_column_even_if_it_was_spooled_before_they_were_private(log, spool):
+    log._privacy = Privacy(exclude=frozenset({"income"}), hashed=frozenset({"customer_id"}), key=b"k" * 32)
+
+    log._insert([json.dumps({"n": "bad", "customer_id": "Ann", "features": {"income": 4111, "age": 5}}).encode()])
+
+    assert json.loads((spool.folder / "rejected.txt").read_bytes()) == {"n": "bad", "features": {"age": 5}}
+
+
+def test_only_its_owner_can_look_into_the_spool(tmp_path):
+    spool = Spool(tmp_path / "log" / "spool")
+    assert (tmp_path / "log" / "spool").stat().st_mode & 0o077 == 0
+    spool.close()
+
+
+def until(is_so):
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("what", ["spool.append", "spool.oldest", "_spool_queued", "_note"])
+def test_whatever_fails_in_a_thread_of_the_log_it_goes_on(log, table, spool, monkeypatch, what):
+    """Also what nobody expected: a thread that ended would lose every row from then on, in silence."""
+    monkeypatch.setattr(log_module, "LONGEST_PAUSE_S", 0.05)
+    failed = []
+
+    def fail(*_):
+        failed.append(what)
+        raise RuntimeError("nobody expected this")
+
+    with monkeypatch.context() as broken:
+        owner, name = (spool, what.split(".")[1]) if "." in what else (log, what)
+        broken.setattr(owner, name, fail)
+        log.start()
+        log.put(Asked(1))
+        until(lambda: failed)
+    log.put(Asked(2))
+    until(lambda: sorted(table.rows) == [1, 2])
+    log.stop()
+    assert not any(thread.is_alive() for thread in log._threads)

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from blocks.__main__ import blocks_of
+from blocks.serving_api import ServingApi
 from blocks.settings import PORTS, Settings
 from stack import shell
 from stack.demo_credit import beside
@@ -28,6 +30,23 @@ def test_a_port_that_somebody_chose_stays_chosen(tmp_path):
     chosen = beside(Settings(home_folder=tmp_path, serving_port=9999))
 
     assert (chosen.port("serving"), chosen.port("prefect")) == (9999, 4400)
+
+
+def test_releases_and_probes_have_an_address_that_users_cannot_fill(settings):
+    (part,) = [part for part in parts(settings) if part.name == "serving"]
+    (block,) = [block for block in blocks_of(settings) if isinstance(block, ServingApi)]
+
+    assert settings.serving == ("http://127.0.0.1:8080",)
+    assert block.urls == ["http://127.0.0.1:8081"]
+    assert part.health == "http://127.0.0.1:8081/healthz"
+    assert part.ports == ("serving", "serving_control")
+    assert part.environment["INTERLOCK_SERVING_CONTROL_PORT"] == "8081"
+
+
+def test_replicas_elsewhere_are_asked_where_they_are_said_to_be(settings):
+    elsewhere = settings.model_copy(update={"serving_urls": ("http://a:8081",)})
+
+    assert elsewhere.serving == elsewhere.serving_control == ("http://a:8081",)
 
 
 def test_every_part_is_told_the_ports_of_its_stack(settings):

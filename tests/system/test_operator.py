@@ -85,7 +85,7 @@ def test_status_tells_the_truth_of_each_replica_and_is_red_when_something_disagr
     _, after = two
     told = api.interlock("status")
     assert told.returncode == 0, told.stdout
-    assert f"serving-api/dev {api.url}: v{after}" in told.stdout
+    assert f"serving-api/dev {api.settings.serving_control[0]}: v{after}" in told.stdout
     assert f"alias A in MLflow: v{after}, agrees" in told.stdout
 
     api.place.registry.set_alias("best_model", "A", two[0])
