@@ -11,6 +11,7 @@ from delivery.errors import DeliveryError
 from delivery.store import Store
 from serving import problem
 from serving.follower import Follower
+from serving.hosts import KnownHosts
 from serving.in_process import OnnxSource
 from serving.metrics import CountRequests, Metrics
 from serving.model import Source
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.log = _prediction_log(settings.log) if settings.log.enabled else None
     if app.state.log:
         metrics.also(LogCollector(app.state.log))
+    app.add_middleware(KnownHosts, names=(settings.host, *settings.allowed_hosts))
     app.add_middleware(CountRequests, metrics=metrics)
     problem.install(app)
     for routes in (info, predict, control):

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
 
     name: str = Field(default="dev", description="name under which the app is enrolled as an engine")
     host: str = Field(default="127.0.0.1", description="address to listen on")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="names under which clients ask, beside localhost and addresses; * for any"
+    )
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on")
     repository: Path = Field(default=Path(".interlock/repository"), description="root of the model repository")
     engine: Literal["onnxruntime", "triton"] = Field(default="onnxruntime", description="what computes the answers")

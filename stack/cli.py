@@ -14,6 +14,7 @@ from delivery.errors import DeliveryError
 from stack.errors import StackError
 from stack.operate import history, prune, reconcile, rollback, status
 from stack.parts import BIN
+from stack.prefect_api import auth_for_shell
 from stack.processes import Supervisor
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def up() -> None:
 
     settings = Settings()
     bring_up(settings, typer.echo)
-    typer.echo(f"Prefect  {settings.local_url('prefect')}")
+    typer.echo(f"Prefect  {settings.local_url('prefect')}  (its page asks for what is in {settings.prefect_auth_file})")
     typer.echo(f"MLflow   {settings.mlflow}")
     typer.echo(f"Serving  {settings.serving[0]}  (x-token in {settings.token_file})")
     typer.echo("To run flows from this shell:")
-    typer.echo(f"  export PREFECT_API_URL={settings.prefect_api} PATH={BIN}:$PATH")
+    typer.echo(f"  export PREFECT_API_URL={settings.prefect_api} {auth_for_shell(settings)} PATH={BIN}:$PATH")
     typer.echo(
         f"  prefect deployment run train-register-reload/{settings.environment} -p params='{{\"C\": 0.5}}' --watch"
     )

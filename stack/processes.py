@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from blocks.settings import Settings
 from stack.errors import StackError
@@ -62,10 +62,30 @@ class Supervisor:
             msg = f"supervisord did not start: {done.stdout}{done.stderr}"
             raise StackError(msg)
 
+    def read_again(self) -> None:
+        """Let it know the parts as they are now; it starts what is new or changed, and stops what is gone."""
+        self._configure()
+        ((added, changed, removed),) = self._rpc().reloadConfig()
+        for part in (*changed, *removed):
+            self._rpc().stopProcessGroup(part)
+            self._rpc().removeProcessGroup(part)
+        for part in (*added, *changed):
+            self._rpc().addProcessGroup(part)
+
+    def missing(self) -> list[Part]:
+        """Return the parts that it does not know."""
+        known = self.states()
+        return [part for part in parts(self.settings) if part.name not in known]
+
     def ensure(self, part: str) -> None:
         """Start a part that does not run."""
-        if self.states().get(part) not in ("RUNNING", "STARTING"):
+        if self.states().get(part) in ("RUNNING", "STARTING"):
+            return
+        try:
             self._rpc().startProcess(part, _DO_NOT_WAIT)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:  # it started by itself meanwhile
+                raise
 
     def stop_part(self, part: str) -> None:
         """Stop a part, and leave it so."""
@@ -123,7 +143,7 @@ class Supervisor:
     def _program(self, part: Part) -> dict[str, Any]:
         variables = ",".join(f'{name}="{value}"' for name, value in part.environment.items())
         return {
-            "command": " ".join(f'"{word}"' for word in part.command).replace("%", "%%"),
+            "command": " ".join(f'"{word}"' for word in part.guarded).replace("%", "%%"),
             "environment": variables.replace("%", "%%"),
             "autostart": part.autostart,
             "autorestart": True,

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -14,13 +15,14 @@ import psutil
 import pytest
 from faults.share import EVERY
 from ports import free_ports
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from replicas import Replicas, two_replicas
 
 from blocks.settings import Listener, Settings
 from delivery.store import Store
 from stack.parts import BIN, ROOT
 from stack.place import Place, place
+from stack.prefect_api import PrefectApi
 
 UP_S = 240
 
@@ -70,8 +72,14 @@ class Stack:
         return self.info().get("version")
 
     def prefect(self, path: str, body: object) -> list[dict[str, object]]:
-        answer = httpx.post(f"{self.settings.prefect_api}/{path}", json=body, timeout=10)
-        return answer.raise_for_status().json()
+        return PrefectApi(self.settings).post(path, body)
+
+    @contextmanager
+    def pointed_at(self) -> Iterator[None]:
+        """Flows that are called in this process report to the stack's Prefect server."""
+        auth = self.settings.prefect_auth().get_secret_value()
+        with temporary_settings({PREFECT_API_URL: self.settings.prefect_api, PREFECT_API_AUTH_STRING: auth}):
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +97,7 @@ def stack() -> Iterator[Stack]:
     up = Stack(settings, inherited | ours | {"PATH": f"{BIN}:{inherited['PATH']}"})
     done = up.interlock("up")
     assert done.returncode == 0, done.stdout + done.stderr
+    up.environment["PREFECT_API_AUTH_STRING"] = settings.prefect_auth().get_secret_value()
     yield up
     down = up.interlock("down")
     assert down.returncode == 0, down.stdout + down.stderr
@@ -100,12 +109,12 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture
 def api(stack) -> Iterator[Stack]:
     """Flows that are called in this process report to the stack's Prefect server."""
-    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}):
+    with stack.pointed_at():
         yield stack
 
 
 @pytest.fixture(scope="module")
 def replicas(stack) -> Iterator[Replicas]:
     """A second replica of the serving app beside the stack's own, and a proxy in front of that one."""
-    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}), two_replicas(stack) as made:
+    with stack.pointed_at(), two_replicas(stack) as made:
         yield made
