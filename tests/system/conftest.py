@@ -25,6 +25,14 @@ from stack.place import Place, place
 from stack.prefect_api import PrefectApi
 
 UP_S = 240
+PLANTED = {
+    "INTERLOCK_MLFLOW_PASSWORD": ("planted-of-the-loop", {"reconcile"}),
+    "INTERLOCK_SERVING_LOG_HASH_KEY": ("planted-of-the-app-0123456789abcdef", {"serving"}),
+    "MLFLOW_FLASK_SERVER_SECRET_KEY": ("planted-of-mlflow", {"mlflow"}),
+    "AWS_SECRET_ACCESS_KEY": ("planted-of-artifacts", {"mlflow", "worker"}),
+    "SOMEBODYS_TOKEN": ("planted-of-somebody", {"worker"}),
+}
+"""Secrets in the shell that starts the stack, and which parts need them."""
 
 
 def pytest_collection_modifyitems(config, items):
@@ -90,6 +98,7 @@ def stack() -> Iterator[Stack]:
     ports = {f"{listener}_port": port for listener, port in zip(listeners, free_ports(len(listeners)), strict=True)}
     ours = {f"INTERLOCK_{name.upper()}": str(port) for name, port in ports.items()}
     ours["INTERLOCK_HOME_FOLDER"] = str(home)
+    ours |= {name: secret for name, (secret, _) in PLANTED.items()}
     ours["TMPDIR"] = str(home / "tmp")  # Prefect's processes that are killed leave folders there
     (home / "tmp").mkdir()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("INTERLOCK_", "PREFECT_", "PYTEST_"))}
