@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 from faults.share import EVERY
+from planted import PLANTED
 from ports import free_ports
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from replicas import Replicas, two_replicas
@@ -25,14 +26,6 @@ from stack.place import Place, place
 from stack.prefect_api import PrefectApi
 
 UP_S = 240
-PLANTED = {
-    "INTERLOCK_MLFLOW_PASSWORD": ("planted-of-the-loop", {"reconcile"}),
-    "INTERLOCK_SERVING_LOG_HASH_KEY": ("planted-of-the-app-0123456789abcdef", {"serving"}),
-    "MLFLOW_FLASK_SERVER_SECRET_KEY": ("planted-of-mlflow", {"mlflow"}),
-    "AWS_SECRET_ACCESS_KEY": ("planted-of-artifacts", {"mlflow", "worker"}),
-    "SOMEBODYS_TOKEN": ("planted-of-somebody", {"worker"}),
-}
-"""Secrets in the shell that starts the stack, and which parts need them."""
 
 
 def pytest_collection_modifyitems(config, items):

@@ -10,7 +10,7 @@ import json
 import httpx
 import psutil
 import pytest
-from conftest import PLANTED
+from planted import PLANTED
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
@@ -162,7 +162,7 @@ def processes(stack) -> list[tuple[str, psutil.Process]]:
 
 def test_each_part_has_in_its_environment_what_it_needs_and_no_other_secret(stack):
     auth = stack.settings.prefect_auth().get_secret_value()
-    owners = {secret: parts for secret, parts in PLANTED.values()} | {auth: {"prefect", "worker"}}
+    owners = dict(PLANTED.values()) | {auth: {"prefect", "worker"}}
     for secret, needed in owners.items():
         has = {part for part, process in processes(stack) if secret in str(process.environ())}
         assert has == needed

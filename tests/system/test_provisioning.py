@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from prefect.client.orchestration import get_client
 from wire import wire
 
 from blocks.chat_webhook import ChatWebhook
@@ -59,11 +60,6 @@ def test_blocks_go_to_a_server_that_has_none_and_only_there(api):
 
     assert done.returncode == 0, done.stderr
     assert "serving-api/prod" in done.stdout
-    for slug in done.stdout.split():
-        kind = (
-            next(block for block in (ServingApi, ChatWebhook) if block.get_block_type_slug() in slug)
-            if slug.startswith(("serving", "chat"))
-            else None
-        )
-        if kind:
-            kind.delete("prod")
+    with get_client(sync_client=True) as client:
+        for kind, _, name in (slug.partition("/") for slug in done.stdout.split()):
+            client.delete_block_document(client.read_block_document_by_name(name, kind).id)
