@@ -72,6 +72,12 @@ class Supervisor:
         for part in (*added, *changed):
             self._rpc().addProcessGroup(part)
 
+    def outdated(self) -> list[str]:
+        """Return the names of the variables that are otherwise now than when the parts were told of them."""
+        then, now = psutil.Process(self._rpc().getPID()).environ(), environment(self.settings)
+        ours = [name for name in then | now if name.startswith(("INTERLOCK_", "PREFECT_SERVER_", "MLFLOW_"))]
+        return sorted(name for name in ours if then.get(name) != now.get(name))
+
     def missing(self) -> list[Part]:
         """Return the parts that it does not know."""
         known = self.states()

@@ -32,14 +32,14 @@ def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
     """
     supervisor = Supervisor(settings)
     settings.serving_token()
-    runs = supervisor.is_running()
-    choose_auth(settings, runs=runs)
     if reason := why_not(settings):
         say(f"without Triton: {reason}")
-    check_free(settings, supervisor.missing() if runs else parts(settings))
+    runs = supervisor.is_running()
+    choose_auth(settings, runs=runs)
     if runs:
-        supervisor.read_again()
+        _take_over(settings, supervisor, say)
     else:
+        check_free(settings, parts(settings))
         supervisor.start()
     for part in parts(settings):
         if part.autostart:
@@ -49,6 +49,14 @@ def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
     supervisor.ensure("reconcile")
     api, made = PrefectApi(settings), f"work_pools/{pool(settings)}"
     provision(settings, until_pool=lambda: _wait(supervisor, "worker", f"{api.url}/{made}", lambda: api.has(made)))
+
+
+def _take_over(settings: Settings, supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    """Let a stack that runs become the one that is asked for."""
+    check_free(settings, supervisor.missing())
+    if names := supervisor.outdated():
+        say(f"{', '.join(names)} changed since the stack came up: `make down && make up` tells the parts that run")
+    supervisor.read_again()
 
 
 def _wait_healthy(settings: Settings, supervisor: Supervisor, say: Callable[[str], None]) -> None:

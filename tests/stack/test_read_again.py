@@ -73,3 +73,13 @@ def test_nothing_new_changes_nothing(now):
         supervisor.ensure(name)
 
     assert running(supervisor) == before
+
+
+def test_a_setting_that_changed_since_the_start_is_named(now, monkeypatch):
+    """Blocks are made anew; a part that runs has the environment in which it was started."""
+    _, supervisor = now
+    assert supervisor.outdated() == []
+
+    monkeypatch.setenv("INTERLOCK_CHAT_URL", "http://chat/new")
+
+    assert supervisor.outdated() == ["INTERLOCK_CHAT_URL"]
