@@ -4,9 +4,10 @@ import sys
 from contextlib import suppress
 from typing import Annotated
 
+import httpx
 import typer
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.batch_folder import BatchFolder
@@ -96,6 +97,8 @@ def main(
             typer.echo(slug)
     except Refused as error:
         sys.exit(f"blocks: {error}")
+    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+        sys.exit(f"blocks: {server} does not take them: {error}")
 
 
 if __name__ == "__main__":

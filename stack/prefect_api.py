@@ -43,7 +43,7 @@ class PrefectApi:
 
     def __init__(self, settings: Settings) -> None:
         """Nothing is asked before the first call."""
-        self.url = settings.prefect_api
+        self.url, self._file = settings.prefect_api, settings.prefect_auth_file
         self._client = f"interlock-{uuid4()}"
         auth = base64.b64encode(settings.prefect_auth().get_secret_value().encode()).decode()
         self._headers = {"Authorization": f"Basic {auth}"}
@@ -53,26 +53,36 @@ class PrefectApi:
         Return what is at *path*.
 
         Raises:
-            httpx.HTTPError: It does not answer, or with an error.
+            StackError: It does not answer, or with an error.
         """
-        answer = httpx.get(f"{self.url}/{path}", headers=self._headers, timeout=TIMEOUT_S)
-        return answer.raise_for_status().json()
+        return self._ask("GET", path)
 
     def has(self, path: str) -> bool:
         """Return whether it answers that there is something at *path*."""
         try:
-            return httpx.get(f"{self.url}/{path}", headers=self._headers, timeout=TIMEOUT_S).is_success
-        except httpx.TransportError:
+            self.get(path)
+        except StackError:
             return False
+        return True
 
     def post(self, path: str, body: object) -> Any:
         """
-        Post *body*, with the token without which the server changes nothing.
+        Post *body*, with the token without which the server takes nothing.
 
         Raises:
-            httpx.HTTPError: It does not answer, or with an error.
+            StackError: It does not answer, or with an error.
         """
-        token = self.get(f"csrf-token?client={self._client}")
-        headers = self._headers | {"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": self._client}
-        answer = httpx.post(f"{self.url}/{path}", json=body, headers=headers, timeout=TIMEOUT_S)
-        return answer.raise_for_status().json()
+        token = self.get(f"csrf-token?client={self._client}")["token"]
+        return self._ask("POST", path, body, {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": self._client})
+
+    def _ask(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Any:
+        url, sent = f"{self.url}/{path}", self._headers | (headers or {})
+        try:
+            answer = httpx.request(method, url, json=body, headers=sent, timeout=TIMEOUT_S)
+        except httpx.TransportError as error:
+            raise StackError(f"Prefect does not answer {url}: {type(error).__name__}") from error
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise StackError(f"Prefect asks for something else than {self._file} says: `make down && make up`")
+        if not answer.is_success:
+            raise StackError(f"Prefect answers {url} with {answer.status_code}")
+        return answer.json()

@@ -8,6 +8,7 @@ import pytest
 from wire import wire
 
 from blocks.settings import Settings
+from stack.errors import StackError
 from stack.parts import ROOT
 from stack.prefect_api import PrefectApi
 from stack.provision import fingerprint
@@ -68,6 +69,17 @@ def test_the_order_in_which_the_server_names_its_blocks_says_nothing(server, hom
     server.answers["POST /api/block_documents/filter"] = lambda _: (200, blocks[:: 1 if next(turn) % 2 else -1])
 
     assert print_of(settings(server, home)) == print_of(settings(server, home))
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "make down && make up"), (500, "answers .* with 500")])
+def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(server, home, status, says):
+    server.answers["POST /api/block_documents/filter"] = lambda _: (status, {})
+    made = settings(server, home)
+
+    with pytest.raises(StackError, match=says) as told:
+        print_of(made)
+
+    assert made.prefect_auth().get_secret_value() not in str(told.value)
 
 
 def test_blocks_are_not_written_where_a_shell_happens_to_point(server, home):

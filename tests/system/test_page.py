@@ -179,8 +179,14 @@ def test_no_secret_stands_in_a_command_line(stack, secrets):
 
 
 def test_no_secret_stands_in_a_file_that_others_read(stack, secrets):
-    home = stack.settings.home
-    files = [path for path in (*home.glob("*"), *home.glob("logs/*")) if path.is_file()]
-    for path in files:
-        if [secret for secret in secrets if secret.encode() in path.read_bytes()]:
-            assert path.stat().st_mode & 0o077 == 0, path
+    files = [path for path in stack.settings.home.rglob("*") if path.is_file()]
+    holding = [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+
+    assert {path.name for path in holding} == {"prefect-auth", "serving-token", "triton-key"}
+    assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
+
+
+def test_prefects_own_page_asks_for_the_login(stack):
+    told = httpx.get(f"{stack.settings.local_url('prefect')}/ui-settings", timeout=10).json()
+
+    assert (told["auth"], told["csrf_enabled"]) == ("BASIC", True)
