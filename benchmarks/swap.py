@@ -87,7 +87,7 @@ def measure_swaps(settings: Settings) -> list[tuple[str, str, str]]:
 
 def measure_flows(settings: Settings) -> list[tuple[str, str, str]]:
     """Run the deployment and read when each version went live."""
-    lives, owns, api = [], [], PrefectApi(settings)
+    lives, owns, api = [], [], PrefectApi.of(settings)
     for i in range(RUNS):
         name = f"bench-{uuid4().hex[:8]}"
         passed = ["-p", f"params={json.dumps({'C': 2.0 + i})}", "--flow-run-name", name, "--watch"]

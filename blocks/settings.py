@@ -187,10 +187,10 @@ class Settings(BaseSettings):
         return secret_in(self.home / "triton-key")
 
     @property
-    def prefect_auth_file(self) -> Path:
+    def prefect_login_file(self) -> Path:
         """The file that holds what the local stack's Prefect server asks for, `user:password`."""
         return self.home / "prefect-auth"
 
-    def prefect_auth(self) -> SecretStr:
+    def prefect_login(self) -> SecretStr:
         """Return what the local stack's Prefect server asks for; made at first use, readable by its owner only."""
-        return secret_in(self.prefect_auth_file, user="interlock:")
+        return secret_in(self.prefect_login_file, user="interlock:")

@@ -36,6 +36,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "PREFECT_API_KEY": NOBODY,
     "PREFECT_PROFILE": NOBODY,
     "PREFECT_CLIENT_CUSTOM_HEADERS": NOBODY,
+    "PREFECT_API_URL": (PREFECT, WORKER, RECONCILE),
+    "PREFECT_UI_URL": (PREFECT, WORKER, RECONCILE),
     "PREFECT_*": (PREFECT, WORKER),
     # MLflow's: its server's and its client's.
     "MLFLOW_TRACKING_*": (WORKER,),

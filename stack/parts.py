@@ -73,7 +73,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def client_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of a command that asks the stack's Prefect server."""
-    auth = {"PREFECT_API_AUTH_STRING": settings.prefect_auth().get_secret_value()}
+    auth = {"PREFECT_API_AUTH_STRING": settings.prefect_login().get_secret_value()}
     return access.only_for(access.WORKER, environment(settings)) | auth
 
 
@@ -99,7 +99,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
             "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": guards["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"],
             "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         },
-        secrets={"PREFECT_SERVER_API_AUTH_STRING": settings.prefect_auth_file},
+        secrets={"PREFECT_SERVER_API_AUTH_STRING": settings.prefect_login_file},
     )
     if settings.mlflow_url is None:
         yield Part(
@@ -155,7 +155,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
         [f"{BIN}/prefect", "worker", "start", "--pool", pool(settings), "--type", "process"],
         autostart=False,
         environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
-        secrets={"PREFECT_API_AUTH_STRING": settings.prefect_auth_file},
+        secrets={"PREFECT_API_AUTH_STRING": settings.prefect_login_file},
     )
     yield Part("reconcile", [f"{BIN}/interlock", "reconcile", "--every", "30"], autostart=False)
 

@@ -33,7 +33,7 @@ def provision(settings: Settings, until_pool: Callable[[], object]) -> None:
     Raises:
         StackError: The deployments cannot be made.
     """
-    stamp, api = settings.home / "provisioned", PrefectApi(settings)
+    stamp, api = settings.home / "provisioned", PrefectApi.of(settings)
     if stamp.exists() and hmac.compare_digest(stamp.read_text(), fingerprint(settings, api)):
         return
     _save_blocks(settings)
@@ -44,7 +44,7 @@ def provision(settings: Settings, until_pool: Callable[[], object]) -> None:
 
 def fingerprint(settings: Settings, api: PrefectApi) -> str:
     """Return what changes with anything that blocks and deployments are made of, and with the blocks on the server."""
-    key = settings.prefect_auth().get_secret_value()
+    key = settings.prefect_login().get_secret_value()
     made_of = [*_values(settings), *_sources(), *_blocks(api, settings.environment)]
     return hmac.new(key.encode(), json.dumps(made_of).encode(), "sha256").hexdigest()
 
@@ -77,7 +77,7 @@ def _save_blocks(settings: Settings) -> None:
 
     from blocks.__main__ import save_blocks
 
-    auth = settings.prefect_auth().get_secret_value()
+    auth = settings.prefect_login().get_secret_value()
     ours: dict[Any, Any] = {PREFECT_API_AUTH_STRING: auth, PREFECT_API_KEY: None, PREFECT_CLIENT_CUSTOM_HEADERS: {}}
     with temporary_settings(ours):  # the shell's are for another server
         save_blocks(settings, settings.prefect_api, overwrite=True)

@@ -65,7 +65,7 @@ class Story:
 
     def _ended(self, name: str, output: str) -> Ended:
         body = {"flow_runs": {"name": {"any_": [name]}}}
-        runs = PrefectApi(self.settings).post("flow_runs/filter", body)
+        runs = PrefectApi.of(self.settings).post("flow_runs/filter", body)
         if not runs:
             msg = f"the run was not made: {output}"
             raise StackError(msg)

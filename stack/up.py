@@ -47,7 +47,7 @@ def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
     _wait_healthy(settings, supervisor, say)
     supervisor.ensure("worker")
     supervisor.ensure("reconcile")
-    api, made = PrefectApi(settings), f"work_pools/{pool(settings)}"
+    api, made = PrefectApi.of(settings), f"work_pools/{pool(settings)}"
     provision(settings, until_pool=lambda: _wait(supervisor, "worker", f"{api.url}/{made}", lambda: api.has(made)))
 
 

@@ -89,7 +89,7 @@ def test_a_command_that_asks_the_server_has_what_it_asks_for_and_nothing_of_anot
     told = client_environment(settings)
 
     assert told["PREFECT_API_URL"] == settings.prefect_api
-    assert told["PREFECT_API_AUTH_STRING"] == settings.prefect_auth().get_secret_value()
+    assert told["PREFECT_API_AUTH_STRING"] == settings.prefect_login().get_secret_value()
     assert not {"PREFECT_PROFILE", "PREFECT_API_KEY", "INTERLOCK_MLFLOW_PASSWORD"} & set(told)
     assert "company:secret" not in environment(settings).values()
 
@@ -99,7 +99,7 @@ def test_no_secret_stands_in_a_command_line_or_in_the_configuration(home, monkey
         monkeypatch.setenv(name, "postgresql+psycopg://u:planted@h/d,planted-0123456789abcdef0123456789abcdef")
     monkeypatch.setenv("INTERLOCK_SERVING_LOG_HASH_KEY", "planted" * 8)
     settings = Settings(home_folder=home)
-    secrets = [settings.prefect_auth(), settings.serving_token(), settings.triton_key(), SecretStr("planted")]
+    secrets = [settings.prefect_login(), settings.serving_token(), settings.triton_key(), SecretStr("planted")]
 
     shown = Supervisor(settings)._configure().read_text() + auth_for_shell(settings)
     shown += "".join(" ".join(part.guarded) for part in parts(settings))
@@ -108,7 +108,7 @@ def test_no_secret_stands_in_a_command_line_or_in_the_configuration(home, monkey
 
 
 def test_what_the_server_asks_for_is_made_once_or_is_what_prefects_own_variable_says(home, monkeypatch):
-    made = Settings(home_folder=home).prefect_auth().get_secret_value()
+    made = Settings(home_folder=home).prefect_login().get_secret_value()
     assert made.startswith("interlock:")
     assert len(made) > 40
 
@@ -117,20 +117,20 @@ def test_what_the_server_asks_for_is_made_once_or_is_what_prefects_own_variable_
     monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING")
 
     choose_auth(Settings(home_folder=home), runs=False)
-    assert Settings(home_folder=home).prefect_auth().get_secret_value() == "me:mine"
-    assert Settings(home_folder=home).prefect_auth_file.stat().st_mode & 0o777 == 0o600
+    assert Settings(home_folder=home).prefect_login().get_secret_value() == "me:mine"
+    assert Settings(home_folder=home).prefect_login_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_server_that_runs_goes_on_asking_for_the_same(home, monkeypatch):
     settings = Settings(home_folder=home)
-    before = settings.prefect_auth()
+    before = settings.prefect_login()
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "me:mine")
 
     with pytest.raises(StackError, match="make down") as told:
         choose_auth(Settings(home_folder=home), runs=True)
 
     assert "mine" not in str(told.value)
-    assert settings.prefect_auth() == before
+    assert settings.prefect_login() == before
 
 
 def test_pages_of_the_stack_may_ask_its_servers_and_no_other(home, monkeypatch):

@@ -28,7 +28,7 @@ def settings(server, home, **change) -> Settings:
 
 
 def print_of(made: Settings) -> str:
-    return fingerprint(made, PrefectApi(made))
+    return fingerprint(made, PrefectApi.of(made))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,12 @@ def test_a_server_that_lost_its_blocks_or_is_another_one_is_provisioned_anew(ser
     assert print_of(settings(server, home)) != before
 
 
+def test_a_server_that_wants_no_token_for_a_change_gets_none(server):
+    server.answers["GET /api/csrf-token"] = lambda _: (422, {})
+
+    assert PrefectApi(f"{server.url}/api", None).post("block_documents/filter", {}) == [{"id": "1"}, {"id": "2"}]
+
+
 def test_the_order_in_which_the_server_names_its_blocks_says_nothing(server, home):
     turn = count()
     blocks = [{"id": "1"}, {"id": "2"}]
@@ -79,7 +85,7 @@ def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(server, home, 
     with pytest.raises(StackError, match=says) as told:
         print_of(made)
 
-    assert made.prefect_auth().get_secret_value() not in str(told.value)
+    assert made.prefect_login().get_secret_value() not in str(told.value)
 
 
 def test_blocks_are_not_written_where_a_shell_happens_to_point(server, home):

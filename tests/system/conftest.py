@@ -73,12 +73,12 @@ class Stack:
         return self.info().get("version")
 
     def prefect(self, path: str, body: object) -> list[dict[str, object]]:
-        return PrefectApi(self.settings).post(path, body)
+        return PrefectApi.of(self.settings).post(path, body)
 
     @contextmanager
     def pointed_at(self) -> Iterator[None]:
         """Flows that are called in this process report to the stack's Prefect server."""
-        auth = self.settings.prefect_auth().get_secret_value()
+        auth = self.settings.prefect_login().get_secret_value()
         with temporary_settings({PREFECT_API_URL: self.settings.prefect_api, PREFECT_API_AUTH_STRING: auth}):
             yield
 
@@ -99,7 +99,7 @@ def stack() -> Iterator[Stack]:
     up = Stack(settings, inherited | ours | {"PATH": f"{BIN}:{inherited['PATH']}"})
     done = up.interlock("up")
     assert done.returncode == 0, done.stdout + done.stderr
-    up.environment["PREFECT_API_AUTH_STRING"] = settings.prefect_auth().get_secret_value()
+    up.environment["PREFECT_API_AUTH_STRING"] = settings.prefect_login().get_secret_value()
     yield up
     down = up.interlock("down")
     assert down.returncode == 0, down.stdout + down.stderr

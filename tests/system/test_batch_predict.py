@@ -58,7 +58,7 @@ def through_worker(parameters) -> str:
 
 
 def state_of(stack, run_id):
-    return PrefectApi(stack.settings).get(f"flow_runs/{run_id}")["state"]
+    return PrefectApi.of(stack.settings).get(f"flow_runs/{run_id}")["state"]
 
 
 def ended(stack, run_id):

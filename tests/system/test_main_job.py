@@ -24,7 +24,7 @@ def first(stack):
     """A version is released through `prefect deployment run` from a shell in which the printed line was run."""
     up = stack.interlock("up")
     line = next(line for line in up.stdout.splitlines() if "PREFECT_API_URL=" in line)
-    assert stack.settings.prefect_auth().get_secret_value() not in up.stdout
+    assert stack.settings.prefect_login().get_secret_value() not in up.stdout
     told = stack.run("sh", "-c", f"unset PREFECT_API_AUTH_STRING; {line} && env").stdout.splitlines()
     stack.environment.update(word.split("=", 1) for word in told if word.startswith("PREFECT_API_"))
     code, run = deploy(stack, params={"C": 1.0})

@@ -33,7 +33,7 @@ def servers(stack) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def secrets(stack) -> list[str]:
     settings = stack.settings
-    made = (settings.prefect_auth(), settings.serving_token(), settings.triton_key())
+    made = (settings.prefect_login(), settings.serving_token(), settings.triton_key())
     return [secret.get_secret_value() for secret in made] + [secret for secret, _ in PLANTED.values()]
 
 
@@ -161,7 +161,7 @@ def processes(stack) -> list[tuple[str, psutil.Process]]:
 
 
 def test_each_part_has_in_its_environment_what_it_needs_and_no_other_secret(stack):
-    auth = stack.settings.prefect_auth().get_secret_value()
+    auth = stack.settings.prefect_login().get_secret_value()
     owners = dict(PLANTED.values()) | {auth: {"prefect", "worker"}}
     for secret, needed in owners.items():
         has = {part for part, process in processes(stack) if secret in str(process.environ())}
