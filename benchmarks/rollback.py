@@ -26,7 +26,7 @@ from delivery.errors import Broken
 from delivery.records import Candidate, Run
 from delivery.release import carry_out
 from delivery.store import Store
-from stack.parts import BIN, ROOT, environment
+from stack.parts import BIN, ROOT, client_environment
 from stack.place import Place, place
 
 ROUNDS = 100
@@ -116,7 +116,7 @@ def from_the_cli(
         started = time.perf_counter()
         with subprocess.Popen(
             [*command, "-p", "force=true", "--watch"],
-            env=environment(settings),
+            env=client_environment(settings),
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,7 +12,6 @@ from datetime import datetime
 from statistics import median
 from uuid import uuid4
 
-import httpx
 import psutil
 
 from adapters.mlflow_registry import Registration
@@ -26,8 +25,9 @@ from delivery.release import carry_out
 from learners.iris import Iris, IrisParams
 from learners.training import train
 from stack.load import Load, confidence_of
-from stack.parts import BIN, ROOT, environment
+from stack.parts import BIN, ROOT, client_environment
 from stack.place import Place, place
+from stack.prefect_api import PrefectApi
 from stack.processes import Supervisor
 
 SWAPS = 100
@@ -87,16 +87,18 @@ def measure_swaps(settings: Settings) -> list[tuple[str, str, str]]:
 
 def measure_flows(settings: Settings) -> list[tuple[str, str, str]]:
     """Run the deployment and read when each version went live."""
-    lives, owns = [], []
+    lives, owns, api = [], [], PrefectApi.of(settings)
     for i in range(RUNS):
         name = f"bench-{uuid4().hex[:8]}"
         passed = ["-p", f"params={json.dumps({'C': 2.0 + i})}", "--flow-run-name", name, "--watch"]
         command = [f"{BIN}/prefect", "deployment", "run", f"train-register-reload/{settings.environment}", *passed]
-        subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, timeout=180, check=True)
+        subprocess.run(
+            command, cwd=ROOT, env=client_environment(settings), capture_output=True, timeout=180, check=True
+        )
         body = {"flow_runs": {"name": {"any_": [name]}}}
-        (run,) = httpx.post(f"{settings.prefect_api}/flow_runs/filter", json=body, timeout=10).json()
+        (run,) = api.post("flow_runs/filter", body)
         tasks_body = {"flow_runs": {"id": {"any_": [run["id"]]}}}
-        tasks = httpx.post(f"{settings.prefect_api}/task_runs/filter", json=tasks_body, timeout=10).json()
+        tasks = api.post("task_runs/filter", tasks_body)
         confirmed = next(task["end_time"] for task in tasks if task["name"].startswith("confirm"))
         lives.append((_time(confirmed) - _time(run["start_time"])).total_seconds())
         store = place(settings).store

@@ -1,7 +1,13 @@
-"""`python -m blocks`: create or update the blocks of an environment from its settings."""
+"""`python -m blocks --server URL`: create the blocks of an environment, on a Prefect server elsewhere."""
 
-import os
+import sys
+from contextlib import suppress
+from typing import Annotated
 
+import httpx
+import typer
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.batch_folder import BatchFolder
@@ -15,6 +21,7 @@ from blocks.serving_api import ServingApi
 from blocks.settings import Settings
 from blocks.triton_server import TritonServer
 from delivery import outbound
+from delivery.errors import Refused
 
 
 def blocks_of(settings: Settings) -> list[NamedBlock]:
@@ -43,16 +50,58 @@ def blocks_of(settings: Settings) -> list[NamedBlock]:
     ]
 
 
-def save_blocks(settings: Settings) -> list[str]:
-    """Create or update the blocks under the environment's name; return their slugs."""
-    api = os.environ.get("PREFECT_API_URL", settings.prefect_api)
-    outbound.apply([*settings.addresses, api])
-    with temporary_settings({PREFECT_API_URL: api}):
-        for block in blocks_of(settings):
-            block.save(settings.environment, overwrite=True)
-    return [f"{block.get_block_type_slug()}/{settings.environment}" for block in blocks_of(settings)]
+def save_blocks(settings: Settings, server: str, *, overwrite: bool) -> list[str]:
+    """
+    Create the blocks under the environment's name, on that server and no other; return their slugs.
+
+    Args:
+        settings: What the blocks say.
+        server: URL of Prefect's API, whatever this shell points at.
+        overwrite: Whether blocks that are there may be replaced.
+
+    Raises:
+        Refused: Some are there and may not be replaced; nothing was written.
+    """
+    outbound.apply([*settings.addresses, server])
+    name, blocks = settings.environment, blocks_of(settings)
+    slugs = [block.get_block_type_slug() for block in blocks]
+    with temporary_settings({PREFECT_API_URL: server}):
+        if not overwrite and (taken := _taken(slugs, name)):
+            raise Refused(f"{server} has {', '.join(taken)} already; --overwrite replaces them")
+        for block in blocks:
+            block.save(name, overwrite=True)
+    return [f"{slug}/{name}" for slug in slugs]
+
+
+def _taken(slugs: list[str], name: str) -> list[str]:
+    taken = []
+    with get_client(sync_client=True) as client:
+        for slug in slugs:
+            with suppress(ObjectNotFound):
+                client.read_block_document_by_name(name, slug, include_secrets=False)
+                taken.append(f"{slug}/{name}")
+    return taken
+
+
+def main(
+    server: Annotated[str, typer.Option(help="URL of Prefect's API, such as http://prefect:4200/api.")],
+    *,
+    overwrite: Annotated[bool, typer.Option(help="Replace blocks of the same name.")] = False,
+) -> None:
+    """
+    Write the blocks of INTERLOCK_ENVIRONMENT, secrets among them, to a Prefect server elsewhere.
+
+    The local stack does not need it: `make up` writes the blocks of its own server. Who we are to the server elsewhere
+    is said by Prefect's own PREFECT_API_AUTH_STRING or PREFECT_API_KEY.
+    """
+    try:
+        for slug in save_blocks(Settings(), server, overwrite=overwrite):
+            typer.echo(slug)
+    except Refused as error:
+        sys.exit(f"blocks: {error}")
+    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+        sys.exit(f"blocks: {server} does not take them: {error}")
 
 
 if __name__ == "__main__":
-    for slug in save_blocks(Settings()):
-        print(slug)
+    typer.run(main)

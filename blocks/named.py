@@ -29,7 +29,10 @@ class NamedBlock(Block):
             return cls.load(name)  # type: ignore[return-value]
         except ValueError as error:
             slug = f"{cls.get_block_type_slug()}/{name}"
-            msg = f"no block {slug}; `INTERLOCK_ENVIRONMENT={name} python -m blocks` makes it"
+            msg = (
+                f"no block {slug}; `INTERLOCK_ENVIRONMENT={name} python -m blocks --server $PREFECT_API_URL` "
+                "makes it, and `make up` on the local stack"
+            )
             raise NotFound(msg) from error
         except (httpx.TransportError, PrefectHTTPStatusError) as error:
             msg = f"Prefect's API does not answer for the block {name}: {type(error).__name__}"

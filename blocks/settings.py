@@ -4,7 +4,6 @@ Settings of one environment, `dev` or `prod`, from the environment variables `IN
 Two environments run side by side: each has its own folder, ports, token, work pool and block names.
 """
 
-import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from blocks.secret_file import secret_in
 from delivery.names import Alias, ModelName
 
 Listener = Literal["prefect", "mlflow", "serving", "serving_control", "triton", "triton_grpc", "triton_metrics"]
@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     )
     feature_store_url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the tables to train on and to predict; <home>/features.db"
+    )
+    prefect_auth_string: SecretStr | None = Field(
+        default=None,
+        validation_alias="PREFECT_SERVER_API_AUTH_STRING",
+        description="Prefect's own: user:password of the local stack's Prefect server; <home>/prefect-auth",
     )
     batch_folder: Path | None = Field(default=None, description="folder of batches; <home>/batches")
     batch_runner: str = Field(
@@ -200,16 +205,17 @@ class Settings(BaseSettings):
 
     def serving_token(self) -> SecretStr:
         """Return the x-token, the first line of its file; made at first use, readable by its owner only."""
-        return _secret(self.token_file)
+        return secret_in(self.token_file)
 
     def triton_key(self) -> SecretStr:
         """Return the key of Triton's control APIs; made at first use, readable by its owner only."""
-        return _secret(self.home / "triton-key")
+        return secret_in(self.home / "triton-key")
 
+    @property
+    def prefect_login_file(self) -> Path:
+        """The file that holds what the local stack's Prefect server asks for, `user:password`."""
+        return self.home / "prefect-auth"
 
-def _secret(path: Path) -> SecretStr:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32) + "\n")
-    return SecretStr(path.read_text().split()[0])
+    def prefect_login(self) -> SecretStr:
+        """Return what the local stack's Prefect server asks for; made at first use, readable by its owner only."""
+        return secret_in(self.prefect_login_file, user="interlock:")

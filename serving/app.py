@@ -16,6 +16,7 @@ from delivery.store import Store
 from serving import problem
 from serving.body import LimitBody
 from serving.follower import Follower
+from serving.hosts import KnownHosts
 from serving.in_process import OnnxSource
 from serving.metrics import CountRequests, Metrics
 from serving.model import Source
@@ -114,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
     if app.state.log:
         metrics.also(LogCollector(app.state.log))
     app.add_middleware(LimitBody, max_bytes=settings.max_body_bytes)
+    app.add_middleware(KnownHosts, names=(settings.host, *settings.allowed_hosts))
     app.add_middleware(CountRequests, metrics=metrics)
     problem.install(app)
     for routes in (info, predict, control):

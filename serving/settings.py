@@ -32,6 +32,9 @@ class Settings(BaseSettings):
 
     name: str = Field(default="dev", description="name under which the app is enrolled as an engine")
     host: str = Field(default="127.0.0.1", description="address to listen on")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="names under which clients ask, beside localhost and addresses; * for any"
+    )
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on")
     control_port: int = Field(
         default=0, ge=0, le=65535, description="port of a second listener, for releases and probes; none if 0"

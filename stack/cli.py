@@ -36,7 +36,9 @@ def up() -> None:
 
     settings = Settings()
     bring_up(settings, typer.echo)
-    typer.echo(f"Prefect  {settings.local_url('prefect')}")
+    typer.echo(
+        f"Prefect  {settings.local_url('prefect')}  (its page asks for what is in {settings.prefect_login_file})"
+    )
     typer.echo(f"MLflow   {settings.mlflow}")
     typer.echo(f"Serving  {settings.serving[0]}  (x-token in {settings.token_file})")
     typer.echo("To run flows from this shell:")

@@ -73,6 +73,7 @@ class Demo(Story):
         self.say(
             f"Prefect: {self.settings.local_url('prefect')}/runs   runs, their tasks, and below Artifacts the releases"
         )
+        self.say(f"         its login is the line in {self.settings.prefect_login_file}")
         self.say(f"MLflow:  {self.settings.mlflow}/#/models/best_model   versions, their runs, and the alias A")
         self.say(f"Serving: {self.url}/docs        every route; {self.url}/metrics for Prometheus")
 

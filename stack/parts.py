@@ -8,10 +8,14 @@ from pathlib import Path
 
 from blocks.settings import PORTS, Listener, Settings
 from delivery import outbound
+from stack import access
 from stack.triton_server import why_not
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
+LOOPBACK = ("localhost", "127.0.0.1")
+NOT_OURS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
+"""What proves to a Prefect server who asks: another server's, or what stands in a file of ours."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Part:
         health: URL that answers 200 when the part is usable; None for parts that answer nobody.
         ports: Which settings name its ports.
         autostart: Whether it can start before the stack is provisioned.
+        secrets: Which variables hold a secret that stands in a file.
     """
 
     name: str
@@ -31,6 +36,13 @@ class Part:
     ports: tuple[Listener, ...] = ()
     autostart: bool = True
     environment: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def guarded(self) -> list[str]:
+        """The command, started with those variables only that the part needs."""
+        secrets = [f"{name}={path}" for name, path in self.secrets.items()]
+        return [sys.executable, "-I", "-S", access.__file__, self.name, *secrets, "--", *self.command]
 
 
 def parts(settings: Settings) -> list[Part]:
@@ -54,16 +66,39 @@ def environment(settings: Settings) -> dict[str, str]:
         **outbound.environment(os.environ, settings.addresses),
         "PYTHONUNBUFFERED": "1",
     }
-    return records | {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | ours
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", *NOT_OURS))}
+    return records | theirs | ours
+
+
+def client_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a command that asks the stack's Prefect server."""
+    auth = {"PREFECT_API_AUTH_STRING": settings.prefect_login().get_secret_value()}
+    return access.only_for(access.WORKER, environment(settings)) | auth
+
+
+def _guards(settings: Settings) -> dict[str, str]:
+    """Return which pages may ask the servers, and under which names; their own variables may say otherwise."""
+    prefect = (f"http://{name}:{settings.port('prefect')}" for name in LOOPBACK)
+    hosts = ["[::1]", "[[]::1]:*", *(name for host in (*LOOPBACK, settings.host) for name in (host, f"{host}:*"))]
+    guards = {
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(dict.fromkeys((settings.local_url("prefect"), *prefect))),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(dict.fromkeys(hosts)),
+    }
+    return {name: os.environ.get(name, value) for name, value in guards.items()}
 
 
 def _parts(settings: Settings) -> Iterator[Part]:
-    host, mlflow = settings.host, settings.home / "mlflow"
+    host, mlflow, guards = settings.host, settings.home / "mlflow", _guards(settings)
     yield Part(
         "prefect",
         [f"{BIN}/prefect", "server", "start", "--host", host, "--port", str(settings.port("prefect"))],
         health=f"{settings.prefect_api}/health",
         ports=("prefect",),
+        environment={
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": guards["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"],
+            "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        },
+        secrets={"PREFECT_SERVER_API_AUTH_STRING": settings.prefect_login_file},
     )
     if settings.mlflow_url is None:
         yield Part(
@@ -82,7 +117,10 @@ def _parts(settings: Settings) -> Iterator[Part]:
             ],
             health=f"{settings.mlflow}/health",
             ports=("mlflow",),
-            environment={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            environment={
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_SERVER_ALLOWED_HOSTS": guards["MLFLOW_SERVER_ALLOWED_HOSTS"],
+            },
         )
     if not settings.serving_urls:
         yield Part(
@@ -117,6 +155,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
         [f"{BIN}/prefect", "worker", "start", "--pool", pool(settings), "--type", "process"],
         autostart=False,
         environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
+        secrets={"PREFECT_API_AUTH_STRING": settings.prefect_login_file},
     )
     yield Part("reconcile", [f"{BIN}/interlock", "reconcile", "--every", "30"], autostart=False)
 

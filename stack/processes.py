@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from blocks.settings import Settings
 from stack.errors import NotHere, StackError
@@ -73,10 +73,36 @@ class Supervisor:
             msg = f"supervisord did not start: {done.stdout}{done.stderr}"
             raise StackError(msg)
 
+    def read_again(self) -> None:
+        """Let it know the parts as they are now; it starts what is new or changed, and stops what is gone."""
+        self._configure()
+        ((added, changed, removed),) = self._rpc().reloadConfig()
+        for part in (*changed, *removed):
+            self._rpc().stopProcessGroup(part)
+            self._rpc().removeProcessGroup(part)
+        for part in (*added, *changed):
+            self._rpc().addProcessGroup(part)
+
+    def outdated(self) -> list[str]:
+        """Return the names of the variables that are otherwise now than when the parts were told of them."""
+        then, now = psutil.Process(self._rpc().getPID()).environ(), environment(self.settings)
+        ours = [name for name in then | now if name.startswith(("INTERLOCK_", "PREFECT_SERVER_", "MLFLOW_"))]
+        return sorted(name for name in ours if then.get(name) != now.get(name))
+
+    def missing(self) -> list[Part]:
+        """Return the parts that it does not know."""
+        known = self.states()
+        return [part for part in parts(self.settings) if part.name not in known]
+
     def ensure(self, part: str) -> None:
         """Start a part that does not run."""
-        if self.states().get(part) not in ("RUNNING", "STARTING"):
+        if self.states().get(part) in ("RUNNING", "STARTING"):
+            return
+        try:
             self._rpc().startProcess(part, _DO_NOT_WAIT)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.ALREADY_STARTED:  # it started by itself meanwhile
+                raise
 
     def stop_part(self, part: str) -> None:
         """Stop a part, and leave it so."""
@@ -136,7 +162,7 @@ class Supervisor:
     def _program(self, part: Part) -> dict[str, str]:
         variables = ",".join(f"{name}={_quoted(value)}" for name, value in part.environment.items())
         return {
-            "command": " ".join(map(_quoted, part.command)),
+            "command": " ".join(map(_quoted, part.guarded)),
             "environment": variables,
             "autostart": str(part.autostart),
             "autorestart": "True",

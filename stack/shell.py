@@ -5,6 +5,7 @@ from urllib.request import getproxies_environment
 from blocks.settings import Settings
 from delivery import outbound
 from stack.parts import BIN, ROOT
+from stack.prefect_api import auth_for_shell
 
 FLOW = "train-register-reload"
 EXAMPLES = {
@@ -24,7 +25,7 @@ def _export(settings: Settings) -> str:
     proxied = bool(getproxies_environment().keys() - {"no"})
     direct = outbound.environment({}, settings.addresses)["no_proxy"]
     exempt = f" no_proxy={direct},$no_proxy NO_PROXY={direct},$NO_PROXY" if proxied else ""
-    return f"export PREFECT_API_URL={settings.prefect_api} PATH={BIN}:$PATH{exempt}"
+    return f"export PREFECT_API_URL={settings.prefect_api} {auth_for_shell(settings)} PATH={BIN}:$PATH{exempt}"
 
 
 def _parameters(settings: Settings) -> list[str]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from blocks.settings import Settings
 from stack.errors import StackError
-from stack.parts import BIN, ROOT, environment
+from stack.parts import BIN, ROOT, client_environment
+from stack.prefect_api import PrefectApi
 
 RUN_S = 300.0
 CALL_S = 10.0
@@ -51,7 +50,7 @@ class Story:
             done = subprocess.run(
                 command,
                 cwd=ROOT,
-                env=environment(self.settings),
+                env=client_environment(self.settings),
                 capture_output=True,
                 text=True,
                 timeout=RUN_S,
@@ -66,11 +65,7 @@ class Story:
 
     def _ended(self, name: str, output: str) -> Ended:
         body = {"flow_runs": {"name": {"any_": [name]}}}
-        runs = (
-            httpx.post(f"{self.settings.prefect_api}/flow_runs/filter", json=body, timeout=CALL_S)
-            .raise_for_status()
-            .json()
-        )
+        runs = PrefectApi.of(self.settings).post("flow_runs/filter", body)
         if not runs:
             msg = f"the run was not made: {output}"
             raise StackError(msg)

@@ -55,7 +55,7 @@ def put(store: Store, version: int, trained: Trained, alias: str = "A") -> Candi
 
 
 def settings_of(store: Store, **change: object) -> Settings:
-    ours = {"name": "dev", "tokens": TOKEN, "log": LogSettings(enabled=False)}
+    ours = {"name": "dev", "tokens": TOKEN, "allowed_hosts": "testserver", "log": LogSettings(enabled=False)}
     return Settings(repository=store.root, **ours | change)  # type: ignore[arg-type]
 
 

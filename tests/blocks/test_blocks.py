@@ -104,7 +104,8 @@ def test_every_setting_is_documented():
     from serving.settings import Settings as Serving
 
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
-    settings = [f"INTERLOCK_{name.upper()}" for name in Settings.model_fields]
+    fields = Settings.model_fields.items()
+    settings = [str(field.validation_alias or f"INTERLOCK_{name.upper()}") for name, field in fields]
     settings += [f"INTERLOCK_SERVING_{name.upper()}" for name in Serving.model_fields.keys() - {"log"}]
     settings += [f"INTERLOCK_SERVING_LOG_{name.upper()}" for name in LogSettings.model_fields]
     assert [name for name in settings if f"`{name}`" not in page] == []

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, get_args
@@ -17,14 +18,16 @@ import httpx
 import psutil
 import pytest
 from faults.share import share
+from planted import PLANTED
 from ports import free_ports
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from replicas import Replicas, two_replicas
 
 from blocks.settings import Listener, Settings
 from delivery.store import Store
 from stack.parts import BIN, ROOT
 from stack.place import Place, place
+from stack.prefect_api import PrefectApi
 
 UP_S = 240
 
@@ -79,8 +82,14 @@ class Stack:
         return self.info().get("version")
 
     def prefect(self, path: str, body: object) -> list[dict[str, object]]:
-        answer = httpx.post(f"{self.settings.prefect_api}/{path}", json=body, timeout=10)
-        return answer.raise_for_status().json()
+        return PrefectApi.of(self.settings).post(path, body)
+
+    @contextmanager
+    def pointed_at(self) -> Iterator[None]:
+        """Flows that are called in this process report to the stack's Prefect server."""
+        auth = self.settings.prefect_login().get_secret_value()
+        with temporary_settings({PREFECT_API_URL: self.settings.prefect_api, PREFECT_API_AUTH_STRING: auth}):
+            yield
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +100,7 @@ def stack() -> Iterator[Stack]:
     ports = {f"{listener}_port": port for listener, port in zip(listeners, free_ports(len(listeners)), strict=True)}
     ours = {f"INTERLOCK_{name.upper()}": str(port) for name, port in ports.items()}
     ours["INTERLOCK_HOME_FOLDER"] = str(home)
+    ours |= {name: secret for name, (secret, _) in PLANTED.items()}
     ours["TMPDIR"] = str(home / "tmp")  # Prefect's processes that are killed leave folders there
     (home / "tmp").mkdir()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("INTERLOCK_", "PREFECT_", "PYTEST_"))}
@@ -98,6 +108,7 @@ def stack() -> Iterator[Stack]:
     up = Stack(settings, inherited | ours | {"PATH": f"{BIN}:{inherited['PATH']}"})
     done = up.interlock("up")
     assert done.returncode == 0, done.stdout + done.stderr
+    up.environment["PREFECT_API_AUTH_STRING"] = settings.prefect_login().get_secret_value()
     yield up
     down = up.interlock("down")
     assert down.returncode == 0, down.stdout + down.stderr
@@ -109,12 +120,12 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture
 def api(stack) -> Iterator[Stack]:
     """Flows that are called in this process report to the stack's Prefect server."""
-    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}):
+    with stack.pointed_at():
         yield stack
 
 
 @pytest.fixture(scope="module")
 def replicas(stack) -> Iterator[Replicas]:
     """A second replica of the serving app beside the stack's own, and a proxy in front of that one."""
-    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}), two_replicas(stack) as made:
+    with stack.pointed_at(), two_replicas(stack) as made:
         yield made

@@ -40,9 +40,7 @@ from learners.iris import Iris
 @pytest.fixture(scope="module")
 def live(stack):
     """A version serves before anything goes wrong."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: stack.settings.prefect_api}):
+    with stack.pointed_at():
         train_register_reload(params={"C": 2.0})
     return stack.version()
 

@@ -21,6 +21,7 @@ from delivery.errors import InvalidRows, Unreachable
 from flows.batch_predict import batch_predict
 from flows.train_register_reload import train_register_reload
 from learners.iris import LEARNER
+from stack.prefect_api import PrefectApi
 
 ROWS = 60_000
 GROUP = 1000
@@ -57,7 +58,7 @@ def through_worker(parameters) -> str:
 
 
 def state_of(stack, run_id):
-    return httpx.get(f"{stack.settings.prefect_api}/flow_runs/{run_id}", timeout=10).json()["state"]
+    return PrefectApi.of(stack.settings).get(f"flow_runs/{run_id}")["state"]
 
 
 def ended(stack, run_id):

@@ -21,11 +21,12 @@ def deploy(stack, **parameters):
 
 @pytest.fixture(scope="module")
 def first(stack):
-    """A version is released through `prefect deployment run` from a shell that knows only PREFECT_API_URL."""
+    """A version is released through `prefect deployment run` from a shell in which the printed line was run."""
     up = stack.interlock("up")
     line = next(line for line in up.stdout.splitlines() if "PREFECT_API_URL=" in line)
-    url = line.split("PREFECT_API_URL=")[1].split()[0]
-    stack.environment["PREFECT_API_URL"] = url
+    assert stack.settings.prefect_login().get_secret_value() not in up.stdout
+    told = stack.run("sh", "-c", f"unset PREFECT_API_AUTH_STRING; {line} && env").stdout.splitlines()
+    stack.environment.update(word.split("=", 1) for word in told if word.startswith("PREFECT_API_"))
     code, run = deploy(stack, params={"C": 1.0})
     assert code == 0, run["state"]
     return run | {"version": stack.version()}

@@ -1,0 +1,45 @@
+"""A secret in a file that only its owner can read; made at first use, whole at every instant."""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import SecretStr
+
+
+def secret_in(path: Path, user: str = "") -> SecretStr:
+    """
+    Return the first line of the file; make it when it is missing, or when a killed writer left it empty.
+
+    Args:
+        path: The file.
+        user: What a secret that is made begins with, such as `interlock:`.
+    """
+    if not (line := _first_line(path)):
+        unfinished = _unfinished(path, user + secrets.token_hex(32))
+        if path.exists():
+            unfinished.replace(path)
+        with suppress(FileExistsError, FileNotFoundError):  # who makes it at the same instant decides for both
+            os.link(unfinished, path)
+        unfinished.unlink(missing_ok=True)
+        line = _first_line(path)
+    return SecretStr(line)
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Replace the file at once; whoever reads it meanwhile has the old one."""
+    _unfinished(path, secret).replace(path)
+
+
+def _first_line(path: Path) -> str:
+    lines = path.read_text().split("\n") if path.exists() else []
+    return next(filter(None, map(str.strip, lines)), "")
+
+
+def _unfinished(path: Path, secret: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{secret}\n")
+    return unfinished

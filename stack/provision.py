@@ -1,0 +1,109 @@
+"""
+Make blocks and deployments on the stack's own Prefect server, whatever server the shell points at.
+
+    fingerprint of settings, secrets, prefect.yaml, blocks and flows, and of the blocks that the server has
+        == the one of last time: nothing to do            otherwise: blocks -> pool -> deployments -> fingerprint
+"""
+
+import hmac
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from blocks.settings import Settings
+from stack.errors import StackError
+from stack.parts import BIN, ROOT, client_environment
+from stack.prefect_api import PrefectApi
+
+DEPLOY_S = 300.0
+
+
+def provision(settings: Settings, until_pool: Callable[[], object]) -> None:
+    """
+    Make blocks and deployments, unless these very ones are there.
+
+    Args:
+        settings: Of the stack, which is up.
+        until_pool: Returns when the worker has made its pool.
+
+    Raises:
+        StackError: The deployments cannot be made.
+    """
+    stamp, api = settings.home / "provisioned", PrefectApi.of(settings)
+    if stamp.exists() and hmac.compare_digest(stamp.read_text(), fingerprint(settings, api)):
+        return
+    _save_blocks(settings)
+    until_pool()
+    _deploy(settings)
+    stamp.write_text(fingerprint(settings, api))
+
+
+def fingerprint(settings: Settings, api: PrefectApi) -> str:
+    """Return what changes with anything that blocks and deployments are made of, and with the blocks on the server."""
+    key = settings.prefect_login().get_secret_value()
+    made_of = [*_values(settings), *_sources(), *_blocks(api, settings.environment)]
+    return hmac.new(key.encode(), json.dumps(made_of).encode(), "sha256").hexdigest()
+
+
+def prefect_yaml() -> Path:
+    """Return where the deployments are described: beside the packages, or in the wheel within this one."""
+    beside = ROOT / "prefect.yaml"
+    return beside if beside.exists() else Path(__file__).with_name("prefect.yaml")
+
+
+def _values(settings: Settings) -> Iterator[str]:
+    secrets = settings.serving_token(), settings.triton_key(), settings.prediction_log, settings.feature_store
+    for value in (*(getattr(settings, name) for name in type(settings).model_fields), *secrets):
+        yield value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _sources() -> Iterator[str]:
+    yield prefect_yaml().read_text()
+    for package in ("blocks", "flows"):
+        yield from (path.read_text() for path in sorted((ROOT / package).glob("*.py")))
+
+
+def _save_blocks(settings: Settings) -> None:
+    from prefect.settings import (  # this import costs 2 s, which `up` again need not pay
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_KEY,
+        PREFECT_CLIENT_CUSTOM_HEADERS,
+        temporary_settings,
+    )
+
+    from blocks.__main__ import save_blocks
+
+    auth = settings.prefect_login().get_secret_value()
+    ours: dict[Any, Any] = {PREFECT_API_AUTH_STRING: auth, PREFECT_API_KEY: None, PREFECT_CLIENT_CUSTOM_HEADERS: {}}
+    with temporary_settings(ours):  # the shell's are for another server
+        save_blocks(settings, settings.prefect_api, overwrite=True)
+
+
+def _blocks(api: PrefectApi, name: str) -> list[str]:
+    found = api.post("block_documents/filter", {"block_documents": {"name": {"any_": [name]}}})
+    return sorted(block["id"] for block in found)
+
+
+def _deploy(settings: Settings) -> None:
+    command = [f"{BIN}/prefect", "--no-prompt", "deploy", "--prefect-file", str(prefect_yaml())]
+    command += ["--name", f"*/{settings.environment}"]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=client_environment(settings),
+            capture_output=True,
+            text=True,
+            timeout=DEPLOY_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"{' '.join(command)} did not end within {DEPLOY_S:g} s"
+        raise StackError(msg) from error
+    if done.returncode != 0:
+        msg = f"{' '.join(command)} failed: {done.stdout}{done.stderr}"
+        raise StackError(msg)

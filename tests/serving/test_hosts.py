@@ -1,0 +1,50 @@
+"""A page whose name is bound anew to this machine is told nothing; probes by address are."""
+
+import pytest
+from models import ROW, decide, settings_of
+from starlette.testclient import TestClient
+
+from serving.app import create_app
+
+OURS = [
+    "localhost",
+    "LOCALHOST:8080",
+    "127.0.0.1:8080",
+    "10.1.2.3",
+    "[::1]:8080",
+    "[fd00::1]",
+    "box",
+    "named.example:1",
+]
+FOREIGN = ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "[evil]", ""]
+
+
+@pytest.fixture
+def client(store):
+    decide(store, "A", 1)
+    settings = settings_of(store, host="box", allowed_hosts="named.example, other.example")
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_under_its_own_names_and_any_address_it_answers(client, host):
+    assert client.get("/readyz", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize("path", ["/readyz", "/model-info", "/metrics", "/docs"])
+def test_under_a_foreign_name_it_tells_nothing(client, host, path):
+    answer = client.get(path, headers={"host": host})
+
+    assert answer.status_code == 400
+    assert "INTERLOCK_SERVING_ALLOWED_HOSTS" in answer.json()["message"]
+
+
+def test_under_a_foreign_name_nothing_is_predicted(client):
+    assert client.post("/predict", json=[ROW], headers={"host": "evil.example"}).status_code == 400
+
+
+def test_every_name_passes_where_the_settings_say_so(store):
+    with TestClient(create_app(settings_of(store, allowed_hosts="*"))) as client:
+        assert client.get("/healthz", headers={"host": "any.example"}).status_code == 200

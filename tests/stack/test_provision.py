@@ -1,0 +1,100 @@
+"""The local stack provisions its own server, again whenever anything that it is made of changed."""
+
+import subprocess
+import sys
+from itertools import count
+
+import pytest
+from wire import wire
+
+from blocks.settings import Settings
+from stack.errors import StackError
+from stack.parts import ROOT
+from stack.prefect_api import PrefectApi
+from stack.provision import fingerprint
+
+
+@pytest.fixture
+def server():
+    """A Prefect server that has two blocks."""
+    with wire() as told:
+        told.answers["GET /api/csrf-token"] = lambda _: (200, {"token": "t"})
+        told.answers["POST /api/block_documents/filter"] = lambda _: (200, [{"id": "1"}, {"id": "2"}])
+        yield told
+
+
+def settings(server, home, **change) -> Settings:
+    return Settings(home_folder=home, prefect_port=int(server.url.rsplit(":", 1)[1]), **change)
+
+
+def print_of(made: Settings) -> str:
+    return fingerprint(made, PrefectApi.of(made))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("mlflow_password", ("one", "two")),
+        ("chat_url", ("http://chat/one", "http://chat/two")),
+        ("serving_log_url", ("postgresql+psycopg://u:one@h/d", "postgresql+psycopg://u:two@h/d")),
+        ("feature_store_url", ("postgresql+psycopg://u:one@h/d", "postgresql+psycopg://u:two@h/d")),
+        ("batch_runner", ("threads", "dask")),
+    ],
+)
+def test_a_changed_setting_also_a_secret_is_provisioned_anew_and_stands_nowhere(server, home, name, values):
+    one, same, two = (settings(server, home, **{name: value}) for value in (values[0], *values))
+
+    assert print_of(one) == print_of(same) != print_of(two)
+    assert not [value for value in values if value in print_of(one)]
+
+
+def test_a_rotated_token_is_provisioned_anew(server, home):
+    before = print_of(settings(server, home))
+    (home / "serving-token").write_text("t" * 32)
+
+    assert print_of(settings(server, home)) != before
+
+
+@pytest.mark.parametrize("blocks", [[], [{"id": "1"}], [{"id": "1"}, {"id": "3"}]], ids=["emptied", "fewer", "others"])
+def test_a_server_that_lost_its_blocks_or_is_another_one_is_provisioned_anew(server, home, blocks):
+    before = print_of(settings(server, home))
+    server.answers["POST /api/block_documents/filter"] = lambda _: (200, blocks)
+
+    assert print_of(settings(server, home)) != before
+
+
+def test_a_server_that_wants_no_token_for_a_change_gets_none(server):
+    server.answers["GET /api/csrf-token"] = lambda _: (422, {})
+
+    assert PrefectApi(f"{server.url}/api", None).post("block_documents/filter", {}) == [{"id": "1"}, {"id": "2"}]
+
+
+def test_the_order_in_which_the_server_names_its_blocks_says_nothing(server, home):
+    turn = count()
+    blocks = [{"id": "1"}, {"id": "2"}]
+    server.answers["POST /api/block_documents/filter"] = lambda _: (200, blocks[:: 1 if next(turn) % 2 else -1])
+
+    assert print_of(settings(server, home)) == print_of(settings(server, home))
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "make down && make up"), (500, "answers .* with 500")])
+def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(server, home, status, says):
+    server.answers["POST /api/block_documents/filter"] = lambda _: (status, {})
+    made = settings(server, home)
+
+    with pytest.raises(StackError, match=says) as told:
+        print_of(made)
+
+    assert made.prefect_login().get_secret_value() not in str(told.value)
+
+
+def test_blocks_are_not_written_where_a_shell_happens_to_point(server, home):
+    """`python -m blocks` wrote the token and the passwords into whatever server PREFECT_API_URL named."""
+    shell = {"PREFECT_API_URL": f"{server.url}/api", "INTERLOCK_HOME_FOLDER": str(home), "HOME": str(home)}
+    command = [sys.executable, "-m", "blocks"]
+
+    done = subprocess.run(command, env=shell, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "--server" in done.stderr
+    assert server.asked == []
