@@ -202,7 +202,7 @@ class TritonReplica:
         self, name: str, version: int | None, manifest: Manifest, rows: Cells
     ) -> tuple[int, list[float], list[list[float]]]:
         body = infer_json(manifest.input_name, rows)
-        path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
+        path = f"/v2/models/{name}" + ("" if version is None else f"/versions/{version}")
         answer = self.http.ask("POST", f"{path}/infer", _Inferred, content=body)
         outputs = {output.name: output.data for output in answer.outputs}
         try:
