@@ -1,11 +1,14 @@
 """Peers that hang: each takes a connection and never lets a call end by itself, or sends what no memory holds."""
 
 import gzip
+import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+
+from sqlalchemy import make_url
 
 PAUSE_S = 0.05
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -96,22 +99,61 @@ def drips_a_handshake(peer: socket.socket, over: threading.Event) -> None:
     _drip(peer, over, b"\x16\x03\x03\x40\x00", b"\x02")
 
 
+def drips_a_greeting(peer: socket.socket, over: threading.Event) -> None:
+    """What MariaDB says first, 74 bytes of it announced, and then a byte at a time; to PostgreSQL it is nonsense."""
+    _drip(peer, over, b"\x4a\x00\x00\x00", b"\x0a")
+
+
+@contextmanager
+def through(url: str) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Stand before the PostgreSQL of *url*; yield the URL of this place, and what stops answers and hangs up nobody."""
+    behind, over, stopped = make_url(url), threading.Event(), threading.Event()
+
+    def act(peer: socket.socket, first: bytes) -> None:
+        with socket.socket(socket.AF_UNIX) as upstream:
+            upstream.connect(f"{behind.query['host']}/.s.PGSQL.5432")
+            upstream.sendall(first)
+            _pass_on(peer, upstream, over, stopped)
+
+    with listening(act, over) as port:
+        here = behind.set(host="127.0.0.1", port=port, query={})
+        yield here.render_as_string(hide_password=False), stopped.set
+
+
+def _pass_on(peer: socket.socket, upstream: socket.socket, over: threading.Event, stopped: threading.Event) -> None:
+    other = {peer: upstream, upstream: peer}
+    while not over.is_set():
+        for ready in select.select(list(other), [], [], PAUSE_S)[0]:
+            data = ready.recv(1 << 16)
+            if not data:
+                return
+            if not stopped.is_set():
+                other[ready].sendall(data)
+
+
 @contextmanager
 def hostile(act: Act) -> Iterator[int]:
     """Listen on the port that is yielded, and treat every connection as *act* does."""
-    over, listener, peers = threading.Event(), socket.create_server(("127.0.0.1", 0)), []
+    over = threading.Event()
+    with listening(lambda peer, _: act(peer, over), over) as port:
+        yield port
+
+
+@contextmanager
+def listening(act: Callable[[socket.socket, bytes], None], over: threading.Event) -> Iterator[int]:
+    """Do *act* with every connection and its first byte; in the end *over* is set, and no thread is left."""
+    listener, peers = socket.create_server(("127.0.0.1", 0)), []
 
     def serve(peer: socket.socket) -> None:
         with closing(peer), suppress(OSError):
-            peer.recv(1)
-            act(peer, over)
+            act(peer, peer.recv(1) if select.select([peer], [], [], PAUSE_S)[0] else b"")
 
     def accept() -> None:
         with suppress(OSError):
             while True:
                 peer, _ = listener.accept()
-                threads.append(threading.Thread(target=serve, args=(peer,), daemon=True))
                 peers.append(peer)
+                threads.append(threading.Thread(target=serve, args=(peer,), daemon=True))
                 threads[-1].start()
 
     threads = [threading.Thread(target=accept, daemon=True)]
