@@ -38,7 +38,7 @@ status: $(READY)        ## what runs, what is live, what disagrees
 test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can run
 	$(BIN)/pytest
 
-# The proofs, each whole; `make test` runs a third of their cases.
+# The proofs, each whole; `make test` runs a sixth of their cases, another one after each commit.
 proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m faults $(addprefix tests/,$(1))
 
 test-faults: $(TRITON)  ## every case of every proof below

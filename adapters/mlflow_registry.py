@@ -19,8 +19,9 @@ from delivery.freshness import Newest
 from delivery.manifest import Manifest
 from delivery.names import alias_name, model_name, version_number
 from delivery.records import Candidate
+from delivery.store.contents import MANIFEST_BYTES, bytes_of
 
-ARTIFACTS = {"model.onnx": (ONNX, 512 << 20), "manifest.json": (MANIFEST, 32 << 20)}
+ARTIFACTS = {"model.onnx": (ONNX, 512 << 20), "manifest.json": (MANIFEST, MANIFEST_BYTES)}
 """Where a training run keeps what a release needs, and the most bytes that it may have."""
 MOST_VERSIONS = 1000
 
@@ -169,7 +170,7 @@ class MlflowRegistry:
             path = Path(folder) / "manifest.json"
             self.fetch(candidate, path.name, path)
             try:
-                manifest = Manifest.model_validate_json(path.read_bytes())
+                manifest = Manifest.model_validate_json(bytes_of(path, MANIFEST_BYTES))
             except ValidationError as error:
                 msg = f"the manifest of {candidate.model} v{candidate.version} in MLflow is none"
                 raise CorruptRecord(msg) from error

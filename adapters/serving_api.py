@@ -69,9 +69,10 @@ class ServingReplica:
             msg = f"{self.address} holds v{info.version} {info.sha256[:12]}, expected {expected}"
             raise NotReady(msg)
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         """Ask pinned predictions for the golden rows, all at once and some alone."""
-        return prove(manifest.golden, lambda rows: self._infer(candidate, rows), self.latency_budget_ms)
+        budget_ms = self.latency_budget_ms if timed else None
+        return prove(manifest.golden, lambda rows: self._infer(candidate, rows), budget_ms)
 
     def drop(self, model: str, alias: str) -> None:
         """Unstage the candidate of *alias*."""
@@ -124,7 +125,8 @@ def serving_engine(
     """Return the serving app at *urls*, one replica each, as the engine *name*."""
     clients = [HttpClient(url, timeout_s, {"x-token": token}, verdicts={"broken": Broken}) for url in urls]
     replicas = [ServingReplica(client, name, latency_budget_ms) for client in clients]
-    return Engine(EngineRef(kind=SERVING_API, name=name, urls=tuple(urls)), replicas)
+    ref = EngineRef(kind=SERVING_API, name=name, urls=tuple(urls), latency_budget_ms=latency_budget_ms)
+    return Engine(ref, replicas)
 
 
 def _pin(candidate: Candidate) -> dict[str, str]:

@@ -11,7 +11,6 @@ A 200 proves nothing: after each load the version's own readiness and an un-vers
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from pydantic import BaseModel
 
@@ -19,7 +18,7 @@ from adapters.http import HttpClient
 from adapters.triton_config import as_json, as_text, model_config
 from adapters.triton_control import TLS, TritonControl
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import Broken, DeliveryError, DigestMismatch, NotReady, Refused, SmokeFailed
+from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed
 from delivery.inference import infer_json
 from delivery.manifest import Cells, Golden, Manifest
 from delivery.records import TRITON, Candidate, Current, EngineRef, Variant
@@ -74,15 +73,12 @@ class TritonReplica:
         Load this version alone under the candidate's name, from bytes, so that nothing in the repository changes.
 
         Raises:
-            DigestMismatch: The bytes in the repository are others.
+            Damaged: The bytes in the repository are others.
             Broken: Triton cannot load them.
         """
         manifest = self.store.manifest(candidate.model, candidate.version)
         config = as_json(model_config(candidate_folder(candidate.model), manifest, [candidate.version]))
-        content = self.store.paths(candidate.model).onnx(candidate.version).read_bytes()
-        if (found := sha256(content).hexdigest()) != candidate.sha256:
-            msg = f"model.onnx of {candidate.model} v{candidate.version} is {found[:12]}, not {candidate.sha256[:12]}"
-            raise DigestMismatch(msg)
+        content = self.store.onnx(candidate.model, candidate.version, candidate.sha256)
         files = {f"file:{candidate.version}/model.onnx": content}
         self.control.load(candidate_folder(candidate.model), config, files)
 
@@ -90,14 +86,14 @@ class TritonReplica:
         """Ask for the candidate's own readiness."""
         self._must_be_ready(candidate_folder(candidate.model), candidate.version)
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         """Infer the golden rows by the candidate's name and version."""
         name = candidate_folder(candidate.model)
 
         def infer(rows: Cells) -> tuple[list[float], list[list[float]]]:
             return self._infer(name, candidate.version, manifest, rows)[1:]
 
-        return prove(manifest.golden, infer, self.latency_budget_ms)
+        return prove(manifest.golden, infer, self.latency_budget_ms if timed else None)
 
     def drop(self, model: str, alias: str) -> None:
         """Unload the candidate's name, which no client knows; *alias* is not part of it."""
@@ -248,7 +244,9 @@ def triton_engine(
         for http, grpc in servers
     ]
     urls = tuple(url for http, grpc in servers for url in (http, grpc if grpc.startswith(TLS) else f"{PLAIN}{grpc}"))
-    return Engine(EngineRef(kind=TRITON, name=name, urls=urls), replicas, leads=True)
+    return Engine(
+        EngineRef(kind=TRITON, name=name, urls=urls, latency_budget_ms=latency_budget_ms), replicas, leads=True
+    )
 
 
 def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:

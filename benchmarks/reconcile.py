@@ -17,7 +17,7 @@ from delivery.manifest import Column, Golden, Manifest
 from delivery.reconcile import Reconciler
 from delivery.records import Candidate, Current, EngineRef, HistoryEntry, Run, Variant
 from delivery.store import Store
-from delivery.store.files import sha256_of
+from delivery.store.contents import sha256_of
 from stack.loop import Rotation
 
 MODELS = 1000

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from delivery.errors import Broken, DeliveryError, Unreachable
+from delivery.errors import DeliveryError, NotFollowed, Unreachable
 from delivery.manifest import Manifest
 from delivery.records import Candidate, Current, EngineRef
 
@@ -64,8 +64,8 @@ class Replica(Protocol):
     """
     One address of an engine. Every verb has a timeout of its own.
 
-    Every verb raises Unreachable when nobody answers, Refused when a rule says no (a wrong token, another
-    model) and Broken when the answer is wrong.
+    Every verb raises Unreachable when nobody answers or the answer is a 5xx, Refused when a rule says no (a wrong
+    token, another model), Garbled for an answer that is none, and Broken when the candidate's bytes are wrong.
     """
 
     @property
@@ -78,8 +78,8 @@ class Replica(Protocol):
     def ready(self, candidate: Candidate) -> None:
         """Raise NotReady unless the replica holds the candidate with its digest."""
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
-        """Infer the golden rows, pinned, and compare; return what was measured. Raises SmokeFailed."""
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
+        """Infer the golden rows, pinned, and compare; return what was measured. Raises SmokeFailed, or TooSlow."""
 
     def drop(self, model: str, alias: str) -> None:
         """Forget the candidate of *alias*; fine if there is none."""
@@ -108,16 +108,25 @@ class Engine:
     leads: bool = False
 
     def load(self, candidate: Candidate) -> None:
-        """Make the candidate answer pinned requests on every replica."""
-        self._all(lambda replica: replica.load(candidate))
+        """
+        Make the candidate answer pinned requests on every replica.
+
+        One after the other: a candidate that brings a replica down brings down one of them.
+        """
+        for replica in self.replicas:
+            replica.load(candidate)
 
     def ready(self, candidate: Candidate) -> None:
         """Raise NotReady unless every replica holds the candidate."""
         self._all(lambda replica: replica.ready(candidate))
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
-        """Compare golden answers on every replica; return what was measured."""
-        return "; ".join(self._all(lambda replica: f"{replica.address} {replica.smoke(candidate, manifest)}"))
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
+        """Compare golden answers on every replica, and if *timed* latencies; return what was measured."""
+
+        def smoke(replica: Replica) -> str:
+            return f"{replica.address} {replica.smoke(candidate, manifest, timed=timed)}"
+
+        return "; ".join(self._all(smoke))
 
     def present(self, model: str) -> tuple["Engine", list[str]]:
         """Return the engine with only the replicas that answer, and the addresses of the others."""
@@ -135,7 +144,7 @@ class Engine:
         self._all(drop)
 
     def follow(self, current: Current) -> list[Sighting]:
-        """Converge to the decision wherever somebody answers. Raises Broken when any replica cannot."""
+        """Converge to the decision wherever somebody answers. Raises what any replica that answers raises."""
         return self._sighted(self._answers(lambda replica: replica.follow(current)))
 
     def observe(self, model: str) -> list[Sighting]:
@@ -198,9 +207,9 @@ def check_follow(sightings: Iterable[Sighting], current: Current, alias: str) ->
     Look whether every replica that answers serves what *current* decides for *alias*.
 
     Raises:
-        Broken: One does not.
+        NotFollowed: One does not.
     """
     for sighting in sightings:
         if sighting.seen and not sighting.follows(current, alias):
             msg = f"{sighting.replica} does not serve what is decided: {current.describe(alias)}"
-            raise Broken(msg)
+            raise NotFollowed(msg)

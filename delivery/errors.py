@@ -19,13 +19,15 @@ Every error of a delivery, and what to do about it.
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
     |  |- CorruptRecord       a record on disk does not parse or its checksum is off
+    |  |- Damaged             the model repository holds other bytes than the record says
     |  |- Unreadable          a file cannot be read: of the model repository, or of rows that are to be predicted
+    |  |- NoLocks             the disk of the model repository does not keep a second writer out
     |  `- Unwritable          a folder cannot be written
     |- Unreachable            nobody answered; the only error that is retried          -> retry
     |- Broken                 the candidate's very bytes are wrong: its digest is refused from then on -> roll back
     |  |- SmokeFailed         golden rows came back with other answers
     |  |- TrialFailed         the trial could not open it, or it crashed, or it needs more than it may
-    |  `- DigestMismatch      bytes are not what the record says
+    |  `- DigestMismatch      the registry's bytes are not what their digest says
     |- NotFollowed            a replica answers and does not serve what is decided     -> roll back, remember nothing
     `- RecoveryFailed         the way back could not be judged or made; the decision and the journal stay
 """
@@ -107,8 +109,16 @@ class CorruptRecord(Refused):
     """A record on disk does not parse or its checksum is off."""
 
 
+class Damaged(Refused):
+    """The model repository holds other bytes than the record says."""
+
+
 class Unwritable(Refused):
     """A folder cannot be written: the model repository, or the one of batches."""
+
+
+class NoLocks(Refused):
+    """The disk of the model repository does not keep a second writer out."""
 
 
 class Unreachable(DeliveryError):
@@ -128,7 +138,7 @@ class TrialFailed(Broken):
 
 
 class DigestMismatch(Broken):
-    """Bytes are not what the record says."""
+    """The registry's bytes are not what their digest says."""
 
 
 class NotFollowed(DeliveryError):

@@ -3,6 +3,7 @@ Whether the newest version that passed the gate is to be released, and why.
 
     nothing passed          skip
     its bytes are refused   skip, so that a bad version is tried once and no schedule undoes an operator
+    tried three times       skip and ask a person: whatever stops it is not a wrong answer, and does not go away
     nothing is live         release
     trained after the live  release, unless it takes or gives something else
     else                    skip
@@ -18,6 +19,8 @@ from delivery.errors import CorruptRecord
 from delivery.manifest import Manifest
 from delivery.records import Candidate, Current
 from delivery.store import Store
+
+MOST_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ def compare(store: Store, current: Current, alias: str, newest: Newest | None) -
     version, manifest = newest.candidate.version, newest.manifest
     if refusal := store.refusal(current.model, newest.candidate.sha256):
         return Comparison(release=False, why=f"v{version} is the newest and holds {refusal.told}")
+    if newest.candidate.sha256 not in {variant.sha256 for variant in current.variants.values()}:
+        tried = store.attempts(current.model, newest.candidate.sha256)
+        if tried >= MOST_ATTEMPTS:
+            why = f"v{version} was tried {tried} times and never went live; see its runs, then release it by hand"
+            return Comparison(release=False, why=why)
     live = current.version_of(alias)
     if live is None:
         return Comparison(release=True, why=f"nothing is live, v{version} was trained at {manifest.trained_at_utc}")

@@ -67,6 +67,11 @@ def table_name(value: str) -> str:
     return value
 
 
+def is_number(text: str) -> bool:
+    """Whether *text* is written as versions and epochs are: in ASCII digits (`isdigit` takes `²` too), 18 at most."""
+    return re.fullmatch(r"[0-9]{1,18}", text) is not None
+
+
 def version_number(value: object) -> int:
     """
     Return *value* as a version, 1 to 2**31 - 1.
@@ -74,9 +79,10 @@ def version_number(value: object) -> int:
     Raises:
         InvalidName: Not such a whole number.
     """
-    text = str(value)
+    huge = isinstance(value, int) and abs(value) > 10**18  # Python refuses to print a number of many thousand digits
+    text = "of more than 18 digits" if huge else str(value)
     if isinstance(value, bool) or not re.fullmatch(r"[1-9][0-9]{0,9}", text) or int(text) > LAST_VERSION:
-        msg = f"version {value!r} must be a whole number from 1 to {LAST_VERSION}"
+        msg = f"version {text[:40]!r} must be a whole number from 1 to {LAST_VERSION}"
         raise InvalidName(msg)
     return int(text)
 

@@ -21,6 +21,9 @@ SERVING_API = "serving-api"
 TRITON = "triton"
 """Kinds of engines, as records name them."""
 
+DEFAULT_BUDGET_MS = 500.0
+"""Most milliseconds that the median single row of a candidate may take, where an enrolment says nothing else."""
+
 Kind = Literal["release", "rollback"]
 """Whether the candidate is new, or an older version that an operator goes back to."""
 
@@ -32,11 +35,17 @@ class Record(BaseModel):
 
 
 class EngineRef(Record):
-    """An engine that follows a variant, with its non-secret addresses."""
+    """
+    An engine that follows a variant, with its non-secret addresses.
+
+    Args:
+        latency_budget_ms: Most milliseconds that the median single row of a candidate may take on it.
+    """
 
     kind: str
     name: str
     urls: tuple[str, ...]
+    latency_budget_ms: float = DEFAULT_BUDGET_MS
 
     @property
     def key(self) -> tuple[str, str]:
@@ -148,7 +157,12 @@ class Journal(Record):
 
 
 class HistoryEntry(Record):
-    """`history/<epoch>.json`: the claim on an epoch, and after the commit the account of it."""
+    """
+    `history/<epoch>.json`: the claim on an epoch, and after the commit the account of it.
+
+    Args:
+        condemns: This decision undoes one whose candidate answered wrongly: its digest is refused.
+    """
 
     epoch: int
     release_id: str
@@ -158,6 +172,7 @@ class HistoryEntry(Record):
     why: str
     alias: Alias
     outcome: str = "open"
+    condemns: bool = False
     checks: tuple[Check, ...] = ()
     before: Current
     after: Current
@@ -201,6 +216,14 @@ class StopRequest(Record):
 
     holder: str
     who: str
+    at_utc: str
+
+
+class Attempts(Record):
+    """`attempts/<sha256>.json`: how often a digest was tried since it was last live."""
+
+    sha256: Sha256
+    count: int
     at_utc: str
 
 

@@ -6,6 +6,10 @@ The one way back: finish or undo the open release.
     after it, no verdict (a crash)       forward if every replica that answers follows and passes the golden rows,
                                          and every engine has one; else back
     an operator's rollback, after it     forward unless a replica answers wrongly; silence brings back nothing
+    after it, nobody can judge           RecoveryFailed: a 401, a rule, a missing block or an unreadable disk leaves the
+                                         decision alone, and the next responder tries again
+
+Only Broken condemns a digest, and only that of a release: a version that an operator goes back to was live.
 
 Called by the release itself, by hooks, by the next release, by reconcile and by an operator; none of them has
 logic of its own. Idempotent: kill it anywhere and call it again. Whoever calls it holds the model's lock.
@@ -21,6 +25,7 @@ from delivery.errors import (
     Broken,
     CorruptRecord,
     DeliveryError,
+    NotFollowed,
     RecoveryFailed,
     Unreachable,
     Unreadable,
@@ -37,6 +42,14 @@ class Recovery:
 
     how: str
     current: Current
+
+
+@dataclass(frozen=True)
+class Back:
+    """Why a committed release must be undone, and whether its digest is condemned for it."""
+
+    why: str
+    condemns: bool
 
 
 def recover(
@@ -73,17 +86,16 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     journal = _readable_journal(writer)
     if journal is None:
         return None
-    engines = [engine_for(ref) for ref in journal.engines]
     if current.same_decision(journal.before):
         how = _undo_rehearsal(writer, journal, cause)
     elif current.release_id != journal.release_id:
         how = "overtaken by a later decision"
     else:
-        reason = _why_back(writer, engines, current, journal, cause)
-        how = _roll_back(writer, engines, journal, reason) if reason else _roll_forward(writer, journal)
+        engines = [engine_for(ref) for ref in journal.engines]
+        back = _judged(writer, engines, current, journal, cause)
+        how = _roll_back(writer, engines, journal, back) if back else _roll_forward(writer, journal)
         how += _alias_behind(writer, registry, journal.candidate.alias)
-    for engine in engines:
-        engine.drop(writer.model, journal.candidate.alias)
+    _drop_candidate(journal, engine_for)
     writer.record(
         "recovery", f"{journal.candidate.model} v{journal.candidate.version}: {how}{_because(cause)}", journal
     )
@@ -117,12 +129,24 @@ def _readable_journal(writer: Writer) -> Journal | None:
         return None
 
 
+def _drop_candidate(journal: Journal, engine_for: EngineFor) -> None:
+    """Let every engine forget it; one that cannot be found or asked now drops it at a pass of reconcile."""
+    for ref in journal.engines:
+        with suppress(DeliveryError):
+            engine_for(ref).drop(journal.candidate.model, journal.candidate.alias)
+
+
 def _undo_rehearsal(writer: Writer, journal: Journal, cause: BaseException | None) -> str:
-    verdict = isinstance(cause, Broken) and not isinstance(cause, CorruptRecord)  # a lost record is nobody's fault
-    if verdict and not _is_live(journal.before, journal):
-        writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, str(cause))
+    if isinstance(cause, Broken):
+        _condemn(writer, journal, str(cause))
     _quarantine_if_refused(writer, journal)
     return "rolled back before the commit, nothing was exposed"
+
+
+def _condemn(writer: Writer, journal: Journal, reason: str) -> None:
+    """Refuse the candidate's digest from now on, unless it is live or was: then the bytes proved good before."""
+    if journal.kind == "release" and not _is_live(journal.before, journal):
+        writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, reason)
 
 
 def _quarantine_if_refused(writer: Writer, journal: Journal) -> None:
@@ -142,21 +166,26 @@ def _is_live(current: Current, journal: Journal) -> bool:
     return journal.candidate.sha256 in {variant.sha256 for variant in current.variants.values()}
 
 
-def _why_back(
+def _judged(
     writer: Writer, engines: list[Engine], current: Current, journal: Journal, cause: BaseException | None
-) -> str:
-    """Return why the committed release must be undone; empty if it may stay."""
+) -> Back | None:
+    """
+    Return why the committed release must be undone, None if it may stay.
+
+    Raises:
+        DeliveryError: Nobody can tell, because a rule, a record or the disk says no.
+    """
     if not current.same_decision(journal.after):
         newest = next(writer.store.entries(writer.model), None)
-        return newest.why if newest else "an earlier recovery decided so"
-    if isinstance(cause, Broken) or (isinstance(cause, Unreachable) and journal.kind == "release"):
-        return str(cause)
+        return Back(newest.why, newest.condemns) if newest else Back("an earlier recovery decided so", condemns=False)
+    if isinstance(cause, Broken | NotFollowed) or (isinstance(cause, Unreachable) and journal.kind == "release"):
+        return Back(str(cause), isinstance(cause, Broken))
     try:
         sightings = [sighting for engine in engines for sighting in _proven(engine, current, journal)]
-    except DeliveryError as error:
-        return str(error)
+    except (Broken, NotFollowed) as error:
+        return Back(str(error), isinstance(error, Broken))
     silent = without_any(sightings) if journal.kind == "release" else []  # an operator's way back waits for nobody
-    return f"no replica of {', '.join(silent)} answers" if silent else ""
+    return Back(f"no replica of {', '.join(silent)} answers", condemns=False) if silent else None
 
 
 def _proven(engine: Engine, current: Current, journal: Journal) -> list[Sighting]:
@@ -174,23 +203,24 @@ def leave_behind(writer: Writer, journal: Journal) -> None:
 
 def _roll_forward(writer: Writer, journal: Journal) -> str:
     leave_behind(writer, journal)
+    writer.forget_attempts(journal.candidate.sha256)
     account = _account_of(writer, journal)
     if account.outcome == "open":
         writer.account(account.model_copy(update={"outcome": "completed by recovery"}))
     return "rolled forward, every engine serves it"
 
 
-def _roll_back(writer: Writer, engines: list[Engine], journal: Journal, reason: str) -> str:
+def _roll_back(writer: Writer, engines: list[Engine], journal: Journal, back: Back) -> str:
     undone = _account_of(writer, journal)
-    current = _commit_state_before(writer, journal, reason)
+    current = _commit_state_before(writer, journal, back)
     for engine in engines:  # at once: what is written below can wait, users cannot
         engine.follow(current)
-    if not _is_live(journal.before, journal):
-        writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, reason)
+    if back.condemns:
+        _condemn(writer, journal, back.why)
     if journal.left_behind:
         writer.allow_digest(journal.left_behind.sha256)
-    writer.account(undone.model_copy(update={"outcome": f"undone by epoch {current.epoch}: {reason}"}))
-    return f"rolled back after the commit: {reason}"
+    writer.account(undone.model_copy(update={"outcome": f"undone by epoch {current.epoch}: {back.why}"}))
+    return f"rolled back after the commit: {back.why}"
 
 
 def _alias_behind(writer: Writer, registry: Registry, alias: str) -> str:
@@ -202,7 +232,7 @@ def _alias_behind(writer: Writer, registry: Registry, alias: str) -> str:
     return ""
 
 
-def _commit_state_before(writer: Writer, journal: Journal, reason: str) -> Current:
+def _commit_state_before(writer: Writer, journal: Journal, back: Back) -> Current:
     now = writer.store.current(writer.model)
     if not now.same_decision(journal.after):
         return now
@@ -215,9 +245,10 @@ def _commit_state_before(writer: Writer, journal: Journal, reason: str) -> Curre
         kind="rollback",
         run=journal.run,
         at_utc=utc_stamp(),
-        why=f"undoes epoch {journal.after.epoch}: {reason}",
+        why=f"undoes epoch {journal.after.epoch}: {back.why}",
         alias=journal.candidate.alias,
         outcome="completed",
+        condemns=back.condemns,
         before=now,
         after=after,
     )

@@ -1,8 +1,8 @@
 r"""
 The steps between the state before and the state after. `delivery.attempt` opens a release and undoes it on failure.
 
-    snapshot -> materialize -> load -> ready -> smoke -> COMMIT -> switch -> confirm -> alias -> close
-        \____ before the commit: nothing was exposed ____/   \____ after it: forward, or the state before ____/
+    snapshot -> materialize -> trial -> load -> ready -> smoke -> COMMIT -> switch -> confirm -> alias -> close
+        \________ before the commit: nothing was exposed ________/   \____ after it: forward, or the state before ____/
 """
 
 import time
@@ -14,10 +14,11 @@ from uuid import uuid4
 from delivery.alias import point_alias
 from delivery.clock import utc_stamp
 from delivery.engine import Engine, Sighting, absent, without_any
-from delivery.errors import Broken, ContractChanged, DeliveryError, DigestRefused, OutOfTime, Unreachable
-from delivery.records import Candidate, Check, Current, HistoryEntry, Journal, Kind, Run, Variant
+from delivery.errors import ContractChanged, DeliveryError, DigestRefused, NotFollowed, OutOfTime, Unreachable
+from delivery.records import DEFAULT_BUDGET_MS, Candidate, Check, Current, HistoryEntry, Journal, Kind, Run, Variant
 from delivery.registry import Registry
 from delivery.store import Writer
+from delivery.trial import Limits, Trial, try_out
 
 LIMIT_S = 120.0
 """How long a release may hold the model's lock."""
@@ -32,6 +33,8 @@ class Release:
     """
 
     kind: ClassVar[Kind] = "release"
+    timed: ClassVar[bool] = True
+    try_out = staticmethod(try_out)
 
     def __init__(
         self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str
@@ -63,8 +66,9 @@ class Release:
             if refusal and not force:
                 msg = f"{self._name} holds {refusal.told}"
                 raise DigestRefused(msg)
-            if refusal:
+            if force:
                 self.writer.allow_digest(self.candidate.sha256)
+                self.writer.forget_attempts(self.candidate.sha256)
             self.writer.open_journal(self.journal)
 
     def materialize(self) -> None:
@@ -80,6 +84,19 @@ class Release:
                 self.candidate, lambda artifact, target: self.registry.fetch(self.candidate, artifact, target)
             )
             self._check_contract()
+
+    def trial(self) -> None:
+        """
+        Try the candidate alone, in a child process with limits, before any engine sees its bytes.
+
+        Raises:
+            TrialFailed: It holds what it may not, cannot be opened, crashes, or takes more than it may.
+            SmokeFailed: It answers otherwise than in training.
+            TooSlow: It answers rightly, over the smallest latency budget of the engines.
+        """
+        with self._step("trial") as details:
+            self.writer.count_attempt(self.candidate.sha256)
+            details.append(str(self._tried()))
 
     def load(self) -> None:
         """Make the candidate answer pinned requests on every replica of every engine."""
@@ -97,7 +114,7 @@ class Release:
         """Compare the candidate's answers to the golden rows, on every replica."""
         with self._step("smoke") as details:
             manifest = self.writer.store.manifest(self.candidate.model, self.candidate.version)
-            details.extend(engine.smoke(self.candidate, manifest) for engine in self.rehearsing)
+            details.extend(engine.smoke(self.candidate, manifest, timed=self.timed) for engine in self.rehearsing)
 
     def commit(self) -> Current:
         """Write the decision."""
@@ -131,6 +148,7 @@ class Release:
             for engine in self.engines:
                 engine.drop(self.candidate.model, self.candidate.alias)
             self.writer.account(self._entry(self.outcome))
+            self.writer.forget_attempts(self.candidate.sha256)
             self.writer.close_journal()
 
     @property
@@ -143,6 +161,15 @@ class Release:
     @property
     def _name(self) -> str:
         return f"{self.candidate.model} v{self.candidate.version}"
+
+    def _tried(self) -> Trial:
+        store, version = self.writer.store, self.candidate.version
+        budget_ms = min((engine.ref.latency_budget_ms for engine in self.engines), default=DEFAULT_BUDGET_MS)
+        folder = store.paths(self.candidate.model).version(version)
+        manifest = store.manifest(self.candidate.model, version)
+        trial = self.try_out(folder, manifest, Limits(latency_budget_ms=budget_ms))
+        self.writer.keep_trial(version, trial)
+        return trial
 
     def _check_not_stopped(self) -> None:
         self.writer.check_not_stopped()
@@ -193,7 +220,7 @@ class Release:
             if sighting.seen and not sighting.follows(self.current, self.candidate.alias):
                 wanted = f"{self._name} of epoch {self.current.epoch}"
                 msg = f"{sighting.replica} does not serve {wanted}: {sighting.seen.serves}"
-                raise Broken(msg)
+                raise NotFollowed(msg)
         if missing and (patient or without_any(expected)):
             raise Unreachable("; ".join(sighting.absent for sighting in missing))
         self.absent = [sighting.replica for sighting in absent(sightings)]
@@ -214,6 +241,7 @@ def carry_out(release: Release, *, force: bool = False) -> None:
     """Make every step of an open release, without Prefect and without a second attempt at any."""
     release.snapshot(force=force)
     release.materialize()
+    release.trial()
     release.load()
     release.ready()
     release.smoke()

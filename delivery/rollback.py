@@ -2,7 +2,8 @@
 An operator's way back: the steps of a release, with an older version that is on disk.
 
 It needs the version's bytes and one replica: the registry may be away, and so may all other replicas, which follow
-when they return. The digest left behind is refused from the commit on, so that no schedule undoes the operator.
+when they return. The version was live, so its answers are looked at and no stopwatch, and whatever goes wrong never
+condemns it. The digest left behind is refused from the commit on, so that no schedule undoes the operator.
 """
 
 import json
@@ -18,13 +19,14 @@ from delivery.recovery import leave_behind
 from delivery.registry import Registry
 from delivery.release import Release
 from delivery.store import Store, Writer
-from delivery.store.files import is_there
+from delivery.store.contents import is_there
 
 
 class Rollback(Release):
     """A release of an older version; replicas that do not answer at its beginning are given up."""
 
     kind: ClassVar[Kind] = "rollback"
+    timed: ClassVar[bool] = False
 
     def __init__(
         self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str
@@ -42,6 +44,9 @@ class Rollback(Release):
         if not any(engine.replicas for engine in self.rehearsing):
             msg = f"no replica answers, so nobody can prove v{candidate.version}: {', '.join(self.given_up)}"
             raise Unreachable(msg)
+
+    def trial(self) -> None:
+        """Nothing is tried: the version was live."""
 
     def commit(self) -> Current:
         """Write the decision, and refuse from now on what it leaves behind."""

@@ -4,7 +4,7 @@ Keep the newest version that passed the gate live; a deployment with a schedule 
     API down? start it -> follow the decision -> newest -> compare -> RELEASE
         \ still down: Failed                                  \ no: ends as Skipped, and says why
 
-    RELEASE  snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+    RELEASE  snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
                  \______________________ any failure: recover ______________________/
 """
 

@@ -1,7 +1,7 @@
 r"""
 Make a registered version live on Triton, or leave everything as it was.
 
-    resolve -> snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+    resolve -> snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
                    \______________________ any failure: recover ______________________/
 """
 

@@ -4,7 +4,7 @@ Train a model and make it live on the serving app, or leave everything as it was
     champion -> (table) -> train -> log -> gate -> register -> RELEASE
                                             \            \ release=False: ends as Registered
                                              \ no: ends as Rejected
-    RELEASE  snapshot -> materialize -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+    RELEASE  snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
                  \______________________ any failure: recover ______________________/
 """
 

@@ -12,7 +12,7 @@ import onnxruntime
 from anyio import to_thread
 
 from delivery.clock import utc_stamp
-from delivery.errors import Broken, DigestMismatch, SmokeFailed
+from delivery.errors import Broken, Damaged, SmokeFailed
 from delivery.manifest import Manifest, Rows
 from delivery.records import Current, Variant
 from delivery.smoke import compare
@@ -113,10 +113,10 @@ def checked_manifest(store: Store, model: str, version: int, sha256: str | None)
 
     Raises:
         NotFound: It is not in the repository.
-        DigestMismatch: The file is something else.
+        Damaged: The file is something else.
     """
     manifest, found = store.manifest(model, version), store.digest(model, version)
     if found != manifest.sha256 or sha256 not in (None, found):
         msg = f"{model} v{version}: model.onnx is {str(found)[:12]}, expected {(sha256 or manifest.sha256)[:12]}"
-        raise DigestMismatch(msg)
+        raise Damaged(msg)
     return manifest

@@ -80,7 +80,7 @@ class Source(Protocol):
     """
     Where versions come from.
 
-    Both raise NotFound for a version that is not in the repository, DigestMismatch for other bytes than decided, and
+    Both raise NotFound for a version that is not in the repository, Damaged for other bytes than decided, and
     Broken for a file that does not load.
     """
 

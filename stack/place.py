@@ -30,9 +30,12 @@ class Place:
             NotFound: Nobody knows that kind.
         """
         if ref.kind == SERVING_API:
-            return serving_engine(ref.name, ref.urls, self.token)
+            return serving_engine(ref.name, ref.urls, self.token, latency_budget_ms=ref.latency_budget_ms)
         if ref.kind == TRITON:
-            return triton_engine(ref.name, servers_of(ref.urls), self.triton_key, self.store)
+            budget_ms = ref.latency_budget_ms
+            return triton_engine(
+                ref.name, servers_of(ref.urls), self.triton_key, self.store, latency_budget_ms=budget_ms
+            )
         msg = f"engine {ref.name} is a {ref.kind}; known are {SERVING_API} and {TRITON}"
         raise NotFound(msg)
 

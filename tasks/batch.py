@@ -35,7 +35,7 @@ def pin(store: Store, work: Work, question: Question) -> Batch:
     Raises:
         NotFound: Nothing is live for the alias, or there is no such version in the repository.
         DigestRefused: These bytes failed, or were rolled back since.
-        DigestMismatch: The file in the repository is something else.
+        Damaged: The file in the repository is something else.
         Refused: The batch was begun with another question.
     """
     begun = work.batch()
@@ -125,7 +125,7 @@ def loaded(root: Path, model: str, version: int, sha256: str) -> OnnxModel:
 
     Raises:
         NotFound: It is not in the repository.
-        DigestMismatch: The file is something else.
+        Damaged: The file is something else.
         SmokeFailed: It does not answer as it did in training.
     """
     found = OnnxSource(Store(root), model).staged(version, sha256)

@@ -1,5 +1,6 @@
 """What a flow refuses before its first side effect."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from delivery.batch import Question
 from delivery.errors import Refused
 from delivery.gate import check_threshold
 from delivery.names import alias_name, model_name, table_name, version_number
-from delivery.store.files import sha256_of
+from delivery.store.contents import sha256_of
 from learners.catalogue import find, parameters
 from learners.learner import Learner
 from learners.table import TableLearner
@@ -79,7 +80,7 @@ def ask(
         alias=alias,
         version=version,
         parquet=str(file.path) if file else None,
-        parquet_sha256=sha256_of(file.path) if file else None,
+        parquet_sha256=sha256_of(file.path, sys.maxsize) if file else None,
         query=query,
         feature_store=feature_store if table or not file else None,
         table=table,

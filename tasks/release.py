@@ -19,6 +19,12 @@ def materialize(release: Release) -> None:
     release.materialize()
 
 
+@step(retries=0)
+def trial(release: Release) -> None:
+    """Try the candidate alone, in a child process with limits, before any engine sees its bytes."""
+    release.trial()
+
+
 @step()
 def load(release: Release) -> None:
     """Make the candidate answer pinned requests on every replica, exposed to nobody."""
@@ -66,6 +72,7 @@ def carry_out(release: Release, *, force: bool) -> None:
     """Make every step of an open release or rollback, in order."""
     snapshot(release, force=force)
     materialize(release)
+    trial(release)
     load(release)
     ready(release)
     smoke(release)

@@ -5,7 +5,7 @@ from prefect.logging import get_run_logger
 from blocks.serving_api import ServingApi
 from delivery.attempt import check_same_decision
 from delivery.engine import absent, check_follow
-from delivery.errors import Broken, Unreachable
+from delivery.errors import NotFollowed, Unreachable
 from delivery.records import Current
 from delivery.store import Store
 from tasks.step import step
@@ -39,7 +39,8 @@ def follow(serving: ServingApi, store: Store, model: str, alias: str) -> Current
     Let the app follow the decision and see that it does; return the decision.
 
     Raises:
-        Broken: A replica answers nonsense, or serves something else.
+        Garbled: A replica answers nonsense.
+        NotFollowed: One serves something else.
         StaleEpoch: Somebody decides just now.
         Unreachable: No replica answers.
     """
@@ -49,7 +50,7 @@ def follow(serving: ServingApi, store: Store, model: str, alias: str) -> Current
         raise Unreachable("; ".join(sighting.absent for sighting in away))
     try:
         check_follow(sightings, current, alias)
-    except Broken:
+    except NotFollowed:
         check_same_decision(store.current(model), current, alias)
         raise
     return current

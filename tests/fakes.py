@@ -1,17 +1,23 @@
 """Hand-written fakes that can be told to fail; the contract tests in `adapters/` hold them against the real things."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from delivery.attempt import released
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import NotReady, SmokeFailed, Unreachable
+from delivery.errors import NotReady, SmokeFailed, TooSlow, Unreachable
 from delivery.manifest import Column, Golden, Manifest
 from delivery.records import Candidate, Current, EngineRef, Run
 from delivery.release import Release, carry_out
 from delivery.store import Store
+from delivery.store.decision_writer import seal
+from delivery.store.files import replace
+from delivery.trial import Limits, Trial
 
 RUN = Run(flow_run_id="flow-1", flow_run_name="test", who="test")
 
@@ -81,7 +87,8 @@ class FakeReplica:
     """
     A replica in memory.
 
-    `fails` names verbs and the error that each raises; `forgets` makes it claim to follow and not do it.
+    `fails` names verbs and the error that each raises; `forgets` makes it claim to follow and not do it; `slow`
+    makes it answer rightly and over the budget.
     """
 
     address: str = "http://replica-1"
@@ -90,6 +97,7 @@ class FakeReplica:
     staged: dict[str, int] = field(default_factory=dict)
     fails: dict[str, BaseException] = field(default_factory=dict)
     forgets: bool = False
+    slow: bool = False
     asked: list[str] = field(default_factory=list)
 
     def load(self, candidate: Candidate) -> None:
@@ -101,8 +109,10 @@ class FakeReplica:
         if self.staged.get(candidate.alias) != candidate.version:
             raise NotReady(f"{self.address} holds {self.staged}")
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         self._ask("smoke")
+        if timed and self.slow:
+            raise TooSlow(f"{self.address}: median latency 600 ms is over the budget of 500 ms")
         return "golden rows answered"
 
     def drop(self, model: str, alias: str) -> None:
@@ -166,6 +176,38 @@ class World:
 
     def live(self, alias: str = "A") -> int | None:
         return self.store.current("best_model").version_of(alias)
+
+
+def untried(folder: Path, manifest: Manifest, limits: Limits) -> Trial:
+    """Pass without a look: these bytes are no ONNX, or there is no time for a process."""
+    return Trial(
+        sha256=manifest.sha256,
+        size_bytes=manifest.size,
+        nodes=1,
+        domains=("",),
+        golden_rows=len(manifest.golden.rows),
+        worst=0.0,
+        load_ms=1.0,
+        row_ms=1.0,
+        batch_rows=limits.largest_request,
+        batch_ms=1.0,
+        peak_memory_bytes=1,
+    )
+
+
+def put_decision(store: Store, current: Current) -> None:
+    """Let *current* be decided, whatever was decided before; what leads to a decision is tested elsewhere."""
+    paths = store.paths(current.model)
+    paths.staging.mkdir(parents=True, exist_ok=True)
+    replace(paths.current, seal(current), paths.staging)
+
+
+@contextmanager
+def without_trial() -> Iterator[None]:
+    """Release without trials; a patch of its own, which a test that undoes its patches leaves alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Release, "try_out", staticmethod(untried))
+        yield
 
 
 def _json(version: int) -> bytes:

@@ -33,6 +33,7 @@ VARIABLE = "INTERLOCK_TEST_FAULT"
 INSIDE = {
     "snapshot": "rename journal.json",
     "materialize": "GET /api/2.0/mlflow-artifacts/artifacts/",
+    "trial": "rename attempts/",
     "load": "POST /variant/A/stage",
     "ready": "GET /variant/A/model-info",
     "smoke": "POST /variant/A/predict",
@@ -43,6 +44,7 @@ INSIDE = {
     "close": "rename history/",
 }
 """Where each step is struck inside: when a server has done the work and its answer is lost, or just before a rename."""
+FOLDERS = ("history", "attempts")
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Fault:
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if event == "os.rename" and self._inside:
             target = Path(args[1])
-            self._pass(f"rename {'history/' if target.parent.name == 'history' else target.name}")
+            self._pass(f"rename {f'{target.parent.name}/' if target.parent.name in FOLDERS else target.name}")
 
     def _pass(self, point: str) -> None:
         if self._inside and point.startswith(INSIDE[self.step]):

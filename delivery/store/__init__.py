@@ -1,7 +1,7 @@
 """
 The model repository on disk, and its only writer.
 
-    <root>/models/<model>/<version>/       model.onnx manifest.json: what engines read
+    <root>/models/<model>/<version>/       model.onnx manifest.json: what engines read; trial.json: what it needs
     <root>/releases/<model>/               what they must not see
         current.json                       the decision
         lock                               flock; names its holder
@@ -10,6 +10,7 @@ The model repository on disk, and its only writer.
         history/000042.json                one file per decision; 000043.void.json was claimed and never committed
         events/                            what was not a decision
         refused/<sha256>.json              digests not to be released again
+        attempts/<sha256>.json             how often a digest was tried since it was last live
         registry.json                      what we last wrote to each alias
         failed/13-20251231T025902Z-<id>/   quarantined versions
         .staging/                          written here, fsynced, renamed into place

@@ -1,37 +1,14 @@
 """Durable files: after a crash at any instruction a reader sees the old content or the new, never anything else."""
 
-import hashlib
-import json
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from delivery.errors import CorruptRecord, Unreadable, Unwritable
-from delivery.records import checksum, sealed
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of the file at *path* in hexadecimal."""
-    with reading(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def names_in(folder: Path) -> list[str]:
-    """Return the names in *folder*, none if it is not there; unlike `glob`, hide no folder that is unreadable."""
-    try:
-        with reading(folder):
-            return sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
-
-
-def is_there(path: Path) -> bool:
-    """Whether a file or a folder is there; unlike `exists`, raise Unreadable when nobody can tell."""
-    with reading(path):
-        return path.exists()
+from delivery.errors import Unwritable
+from delivery.store.contents import shown
 
 
 def sync_folder(path: Path) -> None:
@@ -59,6 +36,8 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     with suppress(FileExistsError):
         os.mkdir(path)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "something that is no folder is in its place", str(path))
     sync_folder(path.parent)
 
 
@@ -75,9 +54,9 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _staged(content: bytes, staging: Path) -> Iterator[Path]:
-    """A durable file under a name that nobody reads; gone on leaving."""
-    temporary = staging / uuid4().hex
+def staged(content: bytes, staging: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield a durable file under a name that nobody reads; it is gone on leaving, unless it was put in place."""
+    temporary = staging / f"{uuid4().hex}{suffix}"
     try:
         write_new(temporary, content)
         yield temporary
@@ -88,9 +67,24 @@ def _staged(content: bytes, staging: Path) -> Iterator[Path]:
 
 def replace(path: Path, content: bytes, staging: Path) -> None:
     """Put *content* at *path*, atomically and durably. *staging* is a folder on the same filesystem."""
-    with _staged(content, staging) as temporary:
-        os.rename(temporary, path)
-        sync_folder(path.parent)
+    with staged(content, staging) as temporary:
+        put(temporary, path)
+
+
+def replace_by_link(path: Path, source: Path, staging: Path) -> None:
+    """Put a hard link to *source* at *path*, atomically and durably, whatever file is there."""
+    temporary = staging / uuid4().hex
+    try:
+        os.link(source, temporary)
+        put(temporary, path)
+    finally:
+        remove(temporary)  # a rename onto another name of the same file leaves both
+
+
+def put(temporary: Path, path: Path) -> None:
+    """Rename a staged file to *path*, durably; whoever removed it before has prevented that."""
+    os.rename(temporary, path)
+    sync_folder(path.parent)
 
 
 def create(path: Path, content: bytes, staging: Path) -> None:
@@ -100,7 +94,7 @@ def create(path: Path, content: bytes, staging: Path) -> None:
     Raises:
         FileExistsError: Somebody was first.
     """
-    with _staged(content, staging) as temporary:
+    with staged(content, staging) as temporary:
         os.link(temporary, path)
         sync_folder(path.parent)
 
@@ -120,65 +114,15 @@ def remove(path: Path) -> None:
         sync_folder(path.parent)
 
 
-def read_sealed(path: Path) -> dict[str, Any] | None:
-    """
-    Return the record at *path* without its checksum, or None if there is no file.
-
-    Raises:
-        CorruptRecord: Not JSON, not an object, or the checksum is off.
-    """
-    try:
-        with reading(path):
-            content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        msg = f"{path} is not JSON: {error}; `interlock reconcile` mends it"
-        raise CorruptRecord(msg) from error
-    if not isinstance(content, dict) or content.pop("checksum", None) != checksum(content):
-        msg = f"{path} does not carry the checksum of its content; `interlock reconcile` mends it"
-        raise CorruptRecord(msg)
-    return content
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Say what cannot be read, and why; that something is not there is for the caller to judge."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}"
-        raise Unreadable(msg) from error
-
-
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say which folder cannot be written, and why."""
+    """Say which folder cannot be written, and what of it, and why."""
     try:
         yield
     except (FileExistsError, BlockingIOError):
         raise
     except OSError as error:
-        msg = f"the folder {path} cannot be written: {error.strerror or error}"
+        told = os.fspath(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else ""
+        what = f" ({shown(Path(os.fsdecode(told)))})" if told and told != str(path) else ""
+        msg = f"the folder {shown(path)} cannot be written{what}: {error.strerror or error}"
         raise Unwritable(msg) from error
-
-
-__all__ = [
-    "create",
-    "is_there",
-    "make_folder",
-    "move",
-    "names_in",
-    "read_sealed",
-    "reading",
-    "remove",
-    "replace",
-    "sealed",
-    "sha256_of",
-    "sync_file",
-    "sync_folder",
-    "write_new",
-    "writing",
-]

@@ -6,9 +6,14 @@ holds hard links to the versions that it may serve.
 """
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
+from delivery.errors import CorruptRecord
 from delivery.records import TRITON, Current
-from delivery.store.files import make_folder, remove, replace, sync_folder, writing
+from delivery.store.contents import RECORD_BYTES, bytes_of, is_there
+from delivery.store.files import replace, replace_by_link, writing
+from delivery.store.odd import check_no_link, own_folder, remove_file, room_for_file
 from delivery.store.paths import MANIFEST, ONNX, SEPARATOR, ModelPaths
 
 CONFIG = "config.pbtxt"
@@ -38,47 +43,51 @@ class EngineFolder:
 
     @property
     def config(self) -> str | None:
-        """The configuration, or None if there is none."""
-        try:
-            return (self._folder / CONFIG).read_text()
-        except FileNotFoundError:
-            return None
+        """The configuration, or None if there is none that can be read as one."""
+        with suppress(FileNotFoundError, CorruptRecord, UnicodeDecodeError):
+            return bytes_of(self._folder / CONFIG, RECORD_BYTES).decode()
+        return None
 
     def write_config(self, text: str) -> bool:
         """Replace the configuration atomically; return whether it was another."""
         if self.config == text:
             return False
+        own_folder(self._paths, self._folder)
+        own_folder(self._paths, self._paths.staging)
         with writing(self._folder):
-            make_folder(self._folder)
-            make_folder(self._paths.staging)
+            room_for_file(self._paths, self._folder / CONFIG)
             replace(self._folder / CONFIG, text.encode(), self._paths.staging)
         return True
 
     def remove_config(self) -> None:
         """Remove the configuration: the folder serves nothing."""
+        check_no_link(self._folder)
         with writing(self._folder):
-            remove(self._folder / CONFIG)
+            remove_file(self._paths, self._folder / CONFIG)
 
     def link(self, version: int) -> None:
-        """Make a version of the model available in this folder."""
-        if self.name != self._paths.model and not (self._folder / str(version) / MANIFEST).exists():
-            self._link(version)
+        """Make a version of the model available in this folder, by links to its very files; mend what is half made."""
+        if self.name != self._paths.model:
+            source, target = self._paths.version(version), self._folder / str(version)
+            for folder in (self._folder, target, self._paths.staging):
+                own_folder(self._paths, folder)
+            for name in (ONNX, MANIFEST):
+                self._link(source / name, target / name)
 
     def link_again(self, version: int) -> None:
         """Replace this folder's links to a version whose files were replaced."""
-        if self.name != self._paths.model and (self._folder / str(version)).exists():
-            self._link(version)
+        if is_there(self._folder / str(version)):
+            self.link(version)
 
-    def _link(self, version: int) -> None:
-        target = self._folder / str(version)
-        with writing(self._folder):
-            make_folder(target)
-            for name in (ONNX, MANIFEST):
-                (target / name).unlink(missing_ok=True)
-                os.link(self._paths.version(version) / name, target / name)
-            sync_folder(target)
+    def _link(self, source: Path, target: Path) -> None:
+        """Put a hard link to *source* at *target* in one step: another replica may be doing just the same."""
+        with writing(target.parent):
+            if is_there(target) and os.path.samestat(os.lstat(source), os.lstat(target)):
+                return
+            room_for_file(self._paths, target)
+            replace_by_link(target, source, self._paths.staging)
 
 
 def engine_folders(paths: ModelPaths) -> list[EngineFolder]:
     """Return every folder of the model that has a configuration."""
-    return [EngineFolder(paths, path.name) for path in paths.engine_folders() if (path / CONFIG).exists()]
+    return [EngineFolder(paths, path.name) for path in paths.engine_folders() if is_there(path / CONFIG)]

@@ -7,22 +7,34 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 from uuid import uuid4
 
 from delivery.clock import utc_stamp
-from delivery.errors import Busy, CorruptRecord
+from delivery.errors import Busy, CorruptRecord, NoLocks, Unreadable, Unwritable
 from delivery.records import Run, StopRequest, sealed
-from delivery.store.files import make_folder, read_sealed, remove, replace, writing
+from delivery.store.contents import RECORD_BYTES, bytes_of, is_file, is_there, read
+from delivery.store.files import make_folder, remove, replace, writing
+from delivery.store.odd import check_no_link, own_folders, room_for_file
 from delivery.store.paths import ModelPaths
 
 POLL_S = 0.05
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+ADVICE = "Keep the model repository on a local disk, or on a shared one with working locks (NFSv4)"
+
+
+class Holding(NamedTuple):
+    """One time that somebody holds the lock: its name, and what was *set_aside* when it began."""
+
+    name: str
+    set_aside: list[str]
 
 
 @contextmanager
-def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = False) -> Iterator[str]:
+def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = False) -> Iterator[Holding]:
     """
-    Hold the lock of one model, and yield the name of this holding; the model's folders exist inside.
+    Hold the lock of one model, and yield this holding; the model's folders exist inside.
 
     Args:
         paths: The model's.
@@ -32,32 +44,52 @@ def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = Fals
 
     Raises:
         Busy: Somebody else held it for *wait_s* seconds; the message says who, and how to end that.
-        Unwritable: The repository is read-only or full.
+        Unwritable: The repository is read-only or full, or a folder of it is a link.
     """
-    with writing(paths.root):
-        for folder in paths.folders:
-            make_folder(folder)
-        file = paths.lock.open("a+")
+    file = _open(paths)
     try:
-        try:
-            _acquire(file, paths, time.monotonic() + wait_s, run if interrupt else None)
-        finally:
-            if interrupt:
-                with writing(paths.releases):
-                    remove(paths.stop)
-        yield _sign(file, run)
+        _acquire(file, paths, time.monotonic() + wait_s, run if interrupt else None)
+        aside = own_folders(paths)
+        yield Holding(_sign(file, run), aside)
     finally:
         with writing(paths.lock):
             file.close()
 
 
+def check_locks(folder: Path) -> None:
+    """
+    Prove with two descriptors of one file in *folder* that whoever locks it second is kept out.
+
+    Raises:
+        NoLocks: The disk does not lock, or lets a second one in.
+        Unwritable: A file cannot be made there.
+    """
+    with writing(folder):
+        make_folder(folder)
+        probe = folder / f".lock-{uuid4().hex}"
+        with probe.open("x") as first, probe.open() as second:
+            probe.unlink()
+            if not (_lock(first, folder) and not _lock(second, folder)):
+                msg = f"{folder} does not lock: a second writer is not kept out. {ADVICE}"
+                raise NoLocks(msg)
+
+
+def _lock(file: IO[str], folder: Path) -> bool:
+    """Return whether the lock was free."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        msg = f"{folder} cannot lock: {error.strerror or error}. {ADVICE}"
+        raise NoLocks(msg) from error
+    return True
+
+
 def stop_request(paths: ModelPaths, holder: str) -> StopRequest | None:
     """Return the request that *holder* stop, if there is one; one for an earlier holder is void."""
-    with suppress(CorruptRecord):
-        content = read_sealed(paths.stop)
-        request = StopRequest.model_validate(content) if content else None
-        return request if request and request.holder == holder else None
-    return None
+    request = _requested(paths)
+    return request if request and request.holder == holder else None
 
 
 def holder(paths: ModelPaths) -> str:
@@ -72,34 +104,54 @@ def holder(paths: ModelPaths) -> str:
     return f"{name}, {who['who']}, since {who['since_utc']} (`kill {who['pid']}` there ends it)"
 
 
+def _open(paths: ModelPaths) -> IO[str]:
+    """Open the lock without following a link, through which its signature would be written elsewhere."""
+    check_no_link(paths.releases)
+    if is_there(paths.lock) and not is_file(paths.lock):
+        msg = f"{paths.lock} is no regular file: move it away, then repeat"
+        raise Unwritable(msg)
+    with writing(paths.releases):
+        make_folder(paths.releases)
+        return open(os.open(paths.lock, LOCK_FLAGS, 0o666), "r+")  # noqa: PTH123 - closed by `locked`
+
+
 def _acquire(file: IO[str], paths: ModelPaths, deadline: float, interrupter: Run | None) -> None:
-    asked = ""
-    while True:
-        try:
-            with writing(paths.lock):
-                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    asked: StopRequest | None = None
+    try:
+        while not _lock(file, paths.releases):
             if time.monotonic() >= deadline:
                 msg = f"{paths.model} is being changed by {holder(paths)}; nothing was changed here"
-                raise Busy(msg) from error
-        if interrupter:
-            asked = _ask_to_stop(paths, interrupter, asked)
-        time.sleep(POLL_S)
+                raise Busy(msg)
+            if interrupter:
+                asked = _ask_to_stop(paths, interrupter) or asked
+            time.sleep(POLL_S)
+    finally:
+        if asked and _requested(paths) == asked:
+            with writing(paths.releases):
+                remove(paths.stop)
 
 
-def _ask_to_stop(paths: ModelPaths, run: Run, asked: str) -> str:
-    """Ask whoever holds the lock now, once; return whom."""
+def _ask_to_stop(paths: ModelPaths, run: Run) -> StopRequest | None:
+    """Ask whoever holds the lock now, unless somebody has; return what was asked."""
     holding = str((_signature(paths) or {}).get("holder", ""))
-    if holding and holding != asked:
-        request = StopRequest(holder=holding, who=run.who, at_utc=utc_stamp())
-        with writing(paths.releases):
-            replace(paths.stop, sealed(request.model_dump(mode="json")), paths.staging)
-    return holding
+    if not holding or stop_request(paths, holding):
+        return None
+    request = StopRequest(holder=holding, who=run.who, at_utc=utc_stamp())
+    with writing(paths.releases):
+        room_for_file(paths, paths.stop)
+        replace(paths.stop, sealed(request.model_dump(mode="json")), paths.staging)
+    return request
+
+
+def _requested(paths: ModelPaths) -> StopRequest | None:
+    with suppress(CorruptRecord):
+        return read(paths.stop, StopRequest)
+    return None
 
 
 def _signature(paths: ModelPaths) -> dict[str, Any] | None:
-    with suppress(OSError, ValueError):
-        content = json.loads(paths.lock.read_text())
+    with suppress(OSError, ValueError, RecursionError, CorruptRecord, Unreadable):
+        content = json.loads(bytes_of(paths.lock, RECORD_BYTES))
         if isinstance(content, dict) and {"holder", "pid", "host", "since_utc", *Run.model_fields} <= set(content):
             return content
     return None

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from delivery.names import model_name, version_number
-from delivery.store.files import names_in
+from delivery.names import is_number, model_name, version_number
+from delivery.store.contents import names_in
 
 ONNX = "model.onnx"
 MANIFEST = "manifest.json"
+TRIAL = "trial.json"
 SEPARATOR = "--"
 """Between a model's name and what a further folder of it is for."""
+PREPARED = ".decision"
+"""Ends the names of decisions in the staging folder that are about to be committed."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class ModelPaths:
         return self.releases / "refused"
 
     @property
+    def attempts(self) -> Path:
+        return self.releases / "attempts"
+
+    @property
     def registry(self) -> Path:
         return self.releases / "registry.json"
 
@@ -72,17 +79,21 @@ class ModelPaths:
         return self.releases / "failed"
 
     @property
+    def odd(self) -> Path:
+        return self.releases / "odd"
+
+    @property
     def staging(self) -> Path:
         return self.releases / ".staging"
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that a writer needs."""
-        return self.versions, self.history, self.events, self.refused, self.failed, self.staging
+        return self.versions, self.history, self.events, self.refused, self.attempts, self.failed, self.staging
 
     def version_folders(self) -> list[Path]:
         """Every version's folder, also in the folders of further aliases."""
-        return [path / name for path in self.engine_folders() for name in names_in(path) if name.isdigit()]
+        return [path / name for path in self.engine_folders() for name in names_in(path) if is_number(name)]
 
     def engine_folders(self) -> list[Path]:
         """Every folder that an engine may read the model from: the plain one, and those of further aliases."""
@@ -99,6 +110,9 @@ class ModelPaths:
     def manifest(self, version: int) -> Path:
         return self.version(version) / MANIFEST
 
+    def trial(self, version: int) -> Path:
+        return self.version(version) / TRIAL
+
     def entry(self, epoch: int) -> Path:
         return self.history / f"{epoch:06d}.json"
 
@@ -107,3 +121,6 @@ class ModelPaths:
 
     def refusal(self, sha256: str) -> Path:
         return self.refused / f"{sha256}.json"
+
+    def attempts_of(self, sha256: str) -> Path:
+        return self.attempts / f"{sha256}.json"

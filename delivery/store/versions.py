@@ -12,11 +12,13 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from delivery.clock import utc_stamp
-from delivery.errors import DigestMismatch
+from delivery.errors import CorruptRecord, Damaged, DigestMismatch
 from delivery.manifest import Manifest
 from delivery.records import Candidate
-from delivery.store.files import make_folder, move, sha256_of, sync_file, sync_folder, write_new, writing
+from delivery.store.contents import MANIFEST_BYTES, bytes_of, is_file, is_folder, is_there, sha256_of
+from delivery.store.files import move, sync_file, sync_folder, write_new, writing
 from delivery.store.folders import engine_folders
+from delivery.store.odd import own_folder, room_for_file, set_aside
 from delivery.store.paths import MANIFEST, ONNX, ModelPaths
 
 Fetch = Callable[[str, Path], None]
@@ -38,14 +40,21 @@ class VersionWriter:
         """
         Put the candidate's version folder in place, complete and checked; return whether it was made now.
 
+        What lies there and is no version, because it is no folder or lacks a file, is set aside.
+
         Raises:
-            DigestMismatch: What *fetch* brought, or what is there already, is not the candidate's digest.
+            DigestMismatch: What *fetch* brought is not the candidate's digest.
+            Damaged: The repository holds other bytes under this number.
         """
         target = self.paths.version(candidate.version)
-        if target.exists():
-            _same_digest(target, candidate, "the repository already holds other bytes under this number; move it away")
+        if is_folder(target) and all(is_file(target / name) for name in (ONNX, MANIFEST)):
+            if wrong := _wrong_with(target, candidate):
+                msg = f"the repository already holds other bytes under this number; move it away: {wrong}"
+                raise Damaged(msg)
             return False
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
+            if is_there(target):
+                set_aside(self.paths, target)
             move(staged, target)
         return True
 
@@ -58,8 +67,9 @@ class VersionWriter:
         """
         target = self.paths.version(candidate.version)
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
-            make_folder(target)
+            own_folder(self.paths, target)
             for name in (ONNX, MANIFEST):
+                room_for_file(self.paths, target / name)
                 move(staged / name, target / name)
         for folder in engine_folders(self.paths):
             folder.link_again(candidate.version)
@@ -67,7 +77,7 @@ class VersionWriter:
     def quarantine(self, version: int, reason: str) -> Path | None:
         """Move a version folder out of the engines' sight; return where it is now, or None if it was not there."""
         source = self.paths.version(version)
-        if not source.exists():
+        if not is_folder(source):
             return None
         target = self.paths.failed / f"{version}-{utc_stamp()}-{uuid4().hex[:8]}"
         with writing(self.paths.failed):
@@ -98,24 +108,26 @@ class VersionWriter:
         for name in (ONNX, MANIFEST):
             with writing(self.paths.staging):
                 fetch(name, staged / name)
-        _same_digest(staged, candidate, "the registry's bytes are not the ones that were trained")
+        if wrong := _wrong_with(staged, candidate):
+            msg = f"the registry's bytes are not the ones that were trained: {wrong}"
+            raise DigestMismatch(msg)
         with writing(self.paths.staging):
             for name in (ONNX, MANIFEST):
                 sync_file(staged / name)
             sync_folder(staged)
 
 
-def _same_digest(folder: Path, candidate: Candidate, meaning: str) -> None:
-    found = sha256_of(folder / ONNX) if (folder / ONNX).exists() else "nothing"
+def _wrong_with(folder: Path, candidate: Candidate) -> str:
+    """Return in which way the version in *folder* is not the candidate; empty if it is."""
     name = f"{candidate.model} v{candidate.version}"
-    if found != candidate.sha256:
-        msg = f"{name}: model.onnx is {found[:12]}, expected {candidate.sha256[:12]}: {meaning} ({folder})"
-        raise DigestMismatch(msg)
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, ValidationError) as error:
-        msg = f"{name}: its manifest.json is missing or no manifest ({folder})"
-        raise DigestMismatch(msg) from error
-    if manifest.sha256 != found:
-        msg = f"{name}: its manifest was written for {manifest.sha256[:12]}, model.onnx is {found[:12]} ({folder})"
-        raise DigestMismatch(msg)
+        found, manifest = sha256_of(folder / ONNX), bytes_of(folder / MANIFEST, MANIFEST_BYTES)
+        described = Manifest.model_validate_json(manifest).sha256
+    except (FileNotFoundError, CorruptRecord, ValidationError) as error:
+        what = "its manifest.json is no manifest" if isinstance(error, ValidationError) else str(error)
+        return f"{name}: {what} ({folder})"
+    if found != candidate.sha256:
+        return f"{name}: model.onnx is {found[:12]}, expected {candidate.sha256[:12]} ({folder})"
+    if described != found:
+        return f"{name}: its manifest was written for {described[:12]}, model.onnx is {found[:12]} ({folder})"
+    return ""

@@ -7,7 +7,7 @@ from traceback import format_exception
 
 import numpy as np
 import pytest
-from hostile import drips_a_greeting, hostile, in_time, silence, through
+from peers import drips_a_greeting, hostile, in_time, silence, through
 from ports import free_ports
 from postgres import DATABASES
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fakes import candidate_of, manifest_of
-from hostile import HOSTILE, drips_a_body, drips_a_handshake, drips_header_lines, hostile, in_time, never_stops_sending
+from peers import HOSTILE, drips_a_body, drips_a_handshake, drips_header_lines, hostile, in_time, never_stops_sending
 from wire import wire
 
 from adapters.chat import Webhook
@@ -39,13 +39,13 @@ def calls_of(url: str, store: Store):
     return {
         "serving load": lambda: serving.load(candidate),
         "serving ready": lambda: serving.ready(candidate),
-        "serving smoke": lambda: serving.smoke(candidate, manifest),
+        "serving smoke": lambda: serving.smoke(candidate, manifest, timed=True),
         "serving drop": lambda: serving.drop("best_model", "A"),
         "serving follow": lambda: serving.follow(NOTHING),
         "serving observe": lambda: serving.observe("best_model"),
         "serving survey": lambda: serving.survey([NOTHING]),
         "triton ready": lambda: triton.ready(candidate),
-        "triton smoke": lambda: triton.smoke(candidate, manifest),
+        "triton smoke": lambda: triton.smoke(candidate, manifest, timed=True),
         "registry register": lambda: registry.register(REGISTRATION),
         "registry candidate": lambda: registry.candidate("best_model", "A", 1),
         "registry newest": lambda: registry.newest("best_model", "A"),

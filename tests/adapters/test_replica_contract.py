@@ -2,12 +2,12 @@
 
 import httpx
 import pytest
-from fakes import FakeReplica
+from fakes import FakeReplica, put_decision
 from models import ROW, TOKEN, iris, onnx_path, put, served, wrong
 
 from adapters.serving_api import serving_engine
 from delivery.engine import Replica, Served
-from delivery.errors import Broken, NotReady, Refused, SmokeFailed, Unreachable
+from delivery.errors import Broken, NotReady, Refused, SmokeFailed, TooSlow, Unreachable
 from delivery.records import SERVING_API, Candidate, Current, EngineRef, Variant
 from delivery.store import Store
 
@@ -34,10 +34,7 @@ def decision(store: Store, version: int | None, epoch: int) -> Current:
         made = candidate(store, version)
         variant = Variant(alias="A", active_version=version, run_id=made.run_id, sha256=made.sha256, engines=kinds)
     current = current.having("A", variant, epoch=epoch, release_id=f"r{epoch}")
-    from fakes import RUN
-
-    with store.writer("best_model", RUN) as writer:
-        writer.restore_current(current)
+    put_decision(store, current)
     return current
 
 
@@ -62,7 +59,7 @@ def test_a_loaded_candidate_is_ready_and_exposed_to_nobody(replica: Replica, sto
     replica.load(candidate(store, 1))
     replica.ready(candidate(store, 1))
 
-    assert replica.smoke(candidate(store, 1), store.manifest("best_model", 1))
+    assert replica.smoke(candidate(store, 1), store.manifest("best_model", 1), timed=True)
     seen = replica.observe("best_model")
     assert (seen.serves, seen.staged) == ({}, {"A": 1})
 
@@ -126,7 +123,7 @@ def test_smoke_compares_with_the_manifest_that_it_is_given(real, store):
     real.load(candidate(store, 1))
 
     with pytest.raises(SmokeFailed):
-        real.smoke(candidate(store, 1), wrong(iris(1.0)).manifest("run-1"))
+        real.smoke(candidate(store, 1), wrong(iris(1.0)).manifest("run-1"), timed=True)
 
 
 def test_a_corrupt_file_is_refused_and_what_serves_goes_on(real, store):
@@ -162,9 +159,9 @@ def test_nobody_there_is_unreachable(free_port, store):
         nobody.load(candidate(store, 1))
 
 
-def test_an_answer_over_the_latency_budget_is_broken(store):
+def test_an_answer_over_the_latency_budget_is_too_slow_and_condemns_nothing(store):
     with served(store) as url:
         slow = serving_engine("dev", [url], TOKEN, latency_budget_ms=0.001).replicas[0]
         slow.load(candidate(store, 1))
-        with pytest.raises(SmokeFailed, match="budget"):
-            slow.smoke(candidate(store, 1), store.manifest("best_model", 1))
+        with pytest.raises(TooSlow, match="budget"):
+            slow.smoke(candidate(store, 1), store.manifest("best_model", 1), timed=True)

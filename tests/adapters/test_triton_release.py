@@ -150,7 +150,7 @@ CANDIDATES = {
     "external data": lambda: carrying(with_external_data()),
 }
 MAY_ANSWER_5XX = {"fails at inference", "string labels", "zipmap"}
-"""They load, and a 5xx of an engine says nothing about bytes: before Triton sees them, the trial does."""
+"""They load, and a 5xx of an engine says nothing about bytes. In a release the trial comes before; here it does not."""
 
 
 @pytest.mark.usefixtures("live")

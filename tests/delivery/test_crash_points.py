@@ -81,7 +81,7 @@ def test_a_recovery_killed_at_any_system_call_is_finished_by_the_next(tmp_path, 
     for point in range(200):
         world = world_with_v1(tmp_path / str(point))
         world.replicas[1].forgets = True
-        dying = DyingOs(80 + point)
+        dying = DyingOs(98 + point)
         monkeypatch.setattr(files, "os", dying)
         with pytest.raises(BaseException) as ended:  # noqa: PT011 - Killed, or Broken when it was over before
             run_release(world, 2)
@@ -97,7 +97,7 @@ def test_a_recovery_killed_at_any_system_call_is_finished_by_the_next(tmp_path, 
 
 def test_the_next_release_recovers_what_a_killed_one_left(tmp_path, monkeypatch):
     world = world_with_v1(tmp_path)
-    monkeypatch.setattr(files, "os", DyingOs(50))
+    monkeypatch.setattr(files, "os", DyingOs(68))
     with pytest.raises(Killed):
         run_release(world, 2)
     monkeypatch.undo()
@@ -147,7 +147,7 @@ def test_a_lost_decision_is_rebuilt_from_the_history(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"{}"])
-@pytest.mark.parametrize(("calls", "serves"), [(10, 1), (40, 2)], ids=["before its claim", "after its claim"])
+@pytest.mark.parametrize(("calls", "serves"), [(10, 1), (58, 2)], ids=["before its claim", "after its claim"])
 def test_a_corrupt_decision_under_an_open_release_becomes_a_proven_one(tmp_path, monkeypatch, damage, calls, serves):
     """A claim is made only after the proof: with one, the new version may stay if every replica follows it."""
     world = world_with_v1(tmp_path)

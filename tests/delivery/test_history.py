@@ -3,10 +3,10 @@
 import pytest
 from fakes import RUN, candidate_of
 
-from delivery.errors import Broken, Refused, SmokeFailed
+from delivery.errors import NotFollowed, Refused, SmokeFailed
 from delivery.history import damage
 from delivery.prune import prune
-from delivery.store.files import sealed
+from delivery.records import sealed
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_version_that_was_undone_does_not_count_among_the_last_two(world, rele
     with world.store.writer("best_model", RUN) as writer:
         writer.refuse_digest(candidate_of(3).sha256, 3, "rolled back")
     world.replicas[1].forgets = True
-    with pytest.raises(Broken):
+    with pytest.raises(NotFollowed):
         release(2)
     world.replicas[1].forgets = False
 

@@ -8,7 +8,7 @@ from fakes import RUN, FakeRegistry, candidate_of
 from delivery.alias import AliasState, state_of
 from delivery.attempt import released
 from delivery.engine import Served
-from delivery.errors import Broken, RecoveryFailed
+from delivery.errors import Broken, NotFollowed, RecoveryFailed
 from delivery.reconcile import AliasPolicy, Reconciler
 from delivery.recovery import recover
 from delivery.release import carry_out
@@ -267,8 +267,8 @@ def test_damaged_bytes_that_cannot_be_fetched_stop_nothing_else(world, release, 
 
 def test_an_engine_that_was_away_when_a_first_release_was_undone_forgets_it(world, release, mend):
     """It is not enrolled any more, and still must not serve what was never proven everywhere."""
-    world.replicas[0].fails["observe"] = world.replicas[1].fails["observe"] = Broken("no")
-    with pytest.raises(Broken):
+    world.replicas[0].fails["observe"] = world.replicas[1].fails["observe"] = NotFollowed("no")
+    with pytest.raises(RecoveryFailed):
         release(1)
     world.replicas[0].comes_back()
     world.replicas[1].comes_back()

@@ -7,15 +7,18 @@ from contextlib import contextmanager
 
 import pytest
 from fakes import RUN, candidate_of, run_release
+from faults.invariants import pass_of_reconcile
 
 from delivery.attempt import released, rolled_back
 from delivery.errors import (
     AlreadyLive,
     Broken,
     Busy,
-    DigestMismatch,
+    Damaged,
+    DeliveryError,
     DigestRefused,
     InvalidName,
+    NotFollowed,
     NotFound,
     SmokeFailed,
     Stopped,
@@ -173,6 +176,7 @@ def test_an_older_version_that_answers_wrongly_today_changes_nothing(world, rele
 
     assert world.serving() == [2, 2]
     assert world.store.refusal("best_model", candidate_of(2).sha256) is None
+    assert world.store.refusal("best_model", candidate_of(1).sha256) is None
     assert world.store.paths("best_model").version(1).exists()
 
 
@@ -182,12 +186,38 @@ def test_an_older_version_that_is_not_followed_brings_back_what_was_left(world, 
     release(2)
     world.replicas[1].forgets = True
 
-    with pytest.raises(Broken, match="v2 serves"):
+    with pytest.raises(NotFollowed, match="v2 serves"):
         roll_back()
 
     assert world.live() == 2
     assert world.store.refusal("best_model", candidate_of(2).sha256) is None
-    assert world.store.refusal("best_model", candidate_of(1).sha256)
+    assert world.store.refusal("best_model", candidate_of(1).sha256) is None
+
+
+def test_an_older_version_that_is_slow_today_serves_again(world, release, roll_back):
+    """It was live: its answers count, and no stopwatch keeps an operator from it."""
+    release(1)
+    release(2)
+    world.replicas[0].slow = world.replicas[1].slow = True
+
+    roll_back()
+
+    assert world.serving() == [1, 1]
+
+
+@pytest.mark.parametrize("step", ["smoke", "follow"])
+def test_an_older_version_that_answers_wrongly_is_found_again_by_the_next_rollback(world, release, roll_back, step):
+    release(1)
+    release(2)
+    world.replicas[0].fails[step] = SmokeFailed("golden rows: row 0: off by 0.5")
+    with pytest.raises(DeliveryError):
+        roll_back()
+    world.replicas[0].comes_back()
+    pass_of_reconcile(world)
+
+    roll_back()
+
+    assert world.serving() == [1, 1]
 
 
 @pytest.mark.parametrize("lost", ["switch", "confirm"])
@@ -240,8 +270,10 @@ def test_bytes_that_are_not_the_ones_that_were_live_are_refused(world, release, 
     release(2)
     world.store.paths("best_model").onnx(1).write_bytes(b"something else")
 
-    with pytest.raises(DigestMismatch, match="v2 serves"):
+    with pytest.raises(Damaged, match="v2 serves"):
         roll_back(1)
+
+    assert world.store.refusal("best_model", candidate_of(1).sha256) is None, "nothing is known to be wrong with them"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.errors import SmokeFailed
+from delivery.errors import SmokeFailed, TooSlow
 from delivery.manifest import Golden
 from delivery.smoke import check_latency, compare
 
@@ -32,5 +32,5 @@ def test_another_answer_fails_and_names_the_row(labels, probabilities, why):
 
 
 def test_a_slow_candidate_fails():
-    with pytest.raises(SmokeFailed, match="over the budget of 10 ms"):
+    with pytest.raises(TooSlow, match="over the budget of 10 ms"):
         check_latency([5.0, 50.0, 60.0], 10)

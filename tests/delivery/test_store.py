@@ -7,7 +7,7 @@ import os
 import pytest
 from fakes import RUN, candidate_of
 
-from delivery.errors import Busy, CorruptRecord, DigestMismatch, InvalidName, StaleEpoch, Unwritable
+from delivery.errors import Busy, CorruptRecord, Damaged, DigestMismatch, InvalidName, StaleEpoch, Unwritable
 from delivery.records import Current, HistoryEntry
 from delivery.store import Store
 
@@ -56,7 +56,7 @@ def test_a_version_folder_with_other_bytes_is_refused_and_kept(world, release):
     other = candidate_of(1).model_copy(update={"sha256": "0" * 64})
     with (
         world.store.writer("best_model", RUN) as writer,
-        pytest.raises(DigestMismatch, match="already holds other bytes"),
+        pytest.raises(Damaged, match="already holds other bytes"),
     ):
         writer.materialize(other, lambda _name, path: path.write_bytes(b"other"))
 

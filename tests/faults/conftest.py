@@ -1,9 +1,10 @@
-"""Everything here is marked `faults`; a third of its cases runs, or all of them: INTERLOCK_FAULTS=all."""
+"""Everything here is marked `faults`; a share of its cases runs, or all of them: INTERLOCK_FAULTS=all."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes import without_trial
 from faults import strace
 from faults.crew import Crew, crew
 
@@ -14,6 +15,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(autouse=True)
+def no_trial() -> Iterator[None]:
+    """A trial starts a process, which touches nothing of what is broken here; `test_step_matrix` has real ones."""
+    with without_trial():
+        yield
 
 
 @pytest.fixture(scope="session")

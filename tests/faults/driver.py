@@ -16,7 +16,10 @@ import os
 import signal
 import sys
 
+from fakes import untried
 from faults.acts import ACTS, Place
+
+from delivery.release import Release
 
 PR_SET_PDEATHSIG = 1
 LONGEST_S = 60
@@ -58,6 +61,7 @@ def forked(order: dict[str, object]) -> dict[str, object]:
 
 
 def main() -> None:
+    Release.try_out = staticmethod(untried)
     gc.disable()  # a collection would close sockets at another call in each run
     for line in sys.stdin:
         order = json.loads(line)

@@ -21,11 +21,11 @@ from delivery.reconcile import Reconciler, Report
 from delivery.records import Current
 from delivery.registry import Registry
 from delivery.store import Store
-from delivery.store.files import names_in
+from delivery.store.contents import names_in
 from delivery.view import agrees, aliases_of, engines_of
 
-KNOWN = {"current.json", "lock", "history", "events", "refused", "registry.json", "failed", ".staging"}
-IN_A_VERSION = {"model.onnx", "manifest.json"}
+KNOWN = {"current.json", "lock", "history", "events", "refused", "attempts", "registry.json", "failed", ".staging"}
+IN_A_VERSION = {"model.onnx", "manifest.json", "trial.json"}
 
 
 class Subject(Protocol):

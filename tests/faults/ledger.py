@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from fakes import candidate_of
 
-from delivery.errors import Broken, CorruptRecord, RecoveryFailed, Unreachable
+from delivery.errors import Broken, CorruptRecord, NotFollowed, RecoveryFailed, Unreachable
 from delivery.records import Current
 from delivery.store import Store
 
@@ -65,7 +65,7 @@ class Ledger:
         if isinstance(error, RecoveryFailed):
             return self.stopped(attempt)
         current = self.readable()
-        if attempt.kind == "release" and isinstance(error, (Broken, Unreachable)) and current:
+        if attempt.kind == "release" and isinstance(error, (Broken, NotFollowed, Unreachable)) and current:
             assert current.version_of(attempt.alias) in self.may[attempt.alias], error
         if current and f"{MODEL} {attempt.alias}: " in str(error):
             assert current.describe(attempt.alias) in str(error)

@@ -50,8 +50,8 @@ MUTANTS = (
     Mutant(
         "records are written in place",
         "delivery/store/files.py",
-        "        os.rename(temporary, path)\n",
-        "        write_new(path, content) if not path.exists() else path.write_bytes(content)\n",
+        "    os.rename(temporary, path)\n    sync_folder(path.parent)\n\n\ndef create",
+        "    path.write_bytes(temporary.read_bytes())\n\n\ndef create",
         "tests/faults/test_durability.py",
     ),
     Mutant(
@@ -131,10 +131,17 @@ MUTANTS = (
     ),
     Mutant(
         "a stale release overwrites a newer decision",
-        "delivery/store/writer.py",
+        "delivery/store/decision_writer.py",
         "        if not now.same_decision(before):\n",
         "        if now.epoch < 0:\n",
         "tests/delivery/test_store.py::test_commit_refuses_a_decision_that_moved",
+    ),
+    Mutant(
+        "a writer that comes late commits all the same",
+        "delivery/store/decision_writer.py",
+        "        self._remove_prepared(except_=prepared)\n",
+        "",
+        "tests/delivery/test_fencing.py",
     ),
     Mutant(
         "bytes that failed are forgotten",
@@ -174,9 +181,9 @@ MUTANTS = (
     ),
     Mutant(
         "an epoch that was claimed in vain is used again",
-        "delivery/store/reader.py",
-        'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history))',
-        'claimed = (name.split(".")[0] for name in names_in(self.paths(model).history) if "void" not in name)',
+        "delivery/store/decision.py",
+        'stems = (name.split(".")[0] for name in names_in(paths.history))',
+        'stems = (name.split(".")[0] for name in names_in(paths.history) if "void" not in name)',
         "tests/delivery/test_store.py::test_a_voided_epoch_is_not_used_again",
     ),
     Mutant(
@@ -206,5 +213,41 @@ MUTANTS = (
         "return status not in NOBODY_BEHIND",
         "return status not in NOBODY_BEHIND and status < 500",
         "tests/adapters/test_serving_start.py::test_who_answers_is_up_whatever_the_answer_is",
+    ),
+    Mutant(
+        "a slow minute puts a version away for ever",
+        "delivery/recovery.py",
+        "    if isinstance(cause, Broken):\n        _condemn(writer, journal, str(cause))",
+        "    if cause:\n        _condemn(writer, journal, str(cause))",
+        "tests/delivery/test_verdicts.py::test_a_slow_release_is_tried_again_when_the_machine_is_fast_again",
+    ),
+    Mutant(
+        "a rotated token undoes a release that serves",
+        "delivery/recovery.py",
+        "    except (Broken, NotFollowed) as error:\n        return Back",
+        "    except DeliveryError as error:\n        return Back",
+        "tests/delivery/test_verdicts.py::test_after_the_commit_what_cannot_judge_leaves_the_release_and_is_tried_again",
+    ),
+    Mutant(
+        "an operator's way back is stopped by a stopwatch",
+        "delivery/rollback.py",
+        "    timed: ClassVar[bool] = False\n",
+        "    timed: ClassVar[bool] = True\n",
+        "tests/delivery/test_rollback.py::test_an_older_version_that_is_slow_today_serves_again",
+    ),
+    Mutant(
+        "a version that an operator goes back to is condemned",
+        "delivery/recovery.py",
+        '    if journal.kind == "release" and not _is_live',
+        "    if not _is_live",
+        "tests/delivery/test_rollback.py::"
+        "test_an_older_version_that_answers_wrongly_is_found_again_by_the_next_rollback",
+    ),
+    Mutant(
+        "an engine sees a candidate before its trial",
+        "delivery/release.py",
+        "    release.trial()\n    release.load()\n",
+        "    release.load()\n    release.trial()\n",
+        "tests/delivery/test_verdicts.py::test_no_engine_sees_a_candidate_that_fails_its_trial",
     ),
 )

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from faults.hall import check_told, check_users, eventually, outcome
 from faults.invariants import pass_of_reconcile, violations
 from faults.proxy import FAULTS
-from faults.share import EVERY
+from faults.share import share
 from faults.users import Users
 from faults.wires import IMPATIENT_S, MODEL, Wires
 
@@ -22,14 +22,14 @@ Made = Callable[[int], AbstractContextManager[Wires]]
 
 
 def points(made: Made, act: str, service: str, fault: str) -> list[int]:
-    """Where to attack: of calls that repeat each other, the first; all of them, or a third that differs by fault."""
+    """Where to attack: of calls that repeat each other, the first; all of them, or a share that differs by fault."""
     live, _, do = ACTS[act]
     with made(live) as wires:
         _prepare(wires, act)
         do(wires)
         calls = list(wires.attacked(service).calls)
     distinct = [at for at, call in enumerate(calls) if at == 0 or calls[at - 1] != call]
-    return distinct[FAULTS.index(fault) % EVERY :: EVERY]
+    return share(distinct, start=FAULTS.index(fault))
 
 
 def attack(

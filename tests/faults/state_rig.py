@@ -13,7 +13,7 @@ from faults.ledger import MODEL, Attempt, Folders, Ledger
 from faults.truth import TrueReplica, Truth
 from faults.wired import WiredWorld, wired
 
-from delivery.errors import Broken, DeliveryError, DigestMismatch, DigestRefused, SmokeFailed
+from delivery.errors import Broken, Damaged, DeliveryError, DigestRefused, SmokeFailed
 from delivery.release import Release
 from delivery.store import Store
 
@@ -127,7 +127,7 @@ class Rig:
             assert version in self.ledger.may_refuse
         elif attempt.kind == "release":
             expected = SmokeFailed if version in BAD else Release
-            assert isinstance(ending, DigestMismatch if version in self.hurt() else expected), repr(ending)
+            assert isinstance(ending, Damaged if version in self.hurt() else expected), repr(ending)
         if isinstance(ending, SmokeFailed):
             self.ledger.must_refuse.add(version)
 

@@ -3,10 +3,10 @@
 import pytest
 from faults.cases import Case
 from faults.crew import make_versions
-from faults.share import EVERY
+from faults.share import share
 from faults.small_disk import Full, SmallDisk, mounted
 
-LEVELS = range(0, 30, EVERY)
+LEVELS = share(range(30))
 """Free blocks of 4 KiB; a release needs some twenty."""
 
 

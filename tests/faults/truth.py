@@ -77,8 +77,8 @@ class TrueReplica(FakeReplica):
         self._from_disk(candidate.version, candidate.sha256)
         self.staged[candidate.alias] = candidate.version
 
-    def smoke(self, candidate: Candidate, manifest: Manifest) -> str:
-        super().smoke(candidate, manifest)
+    def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
+        super().smoke(candidate, manifest, timed=timed)
         if candidate.version in self.truth.bad:
             raise SmokeFailed("golden rows: row 0: off by 0.5")
         self.truth.proves(self.address, candidate.version)

@@ -96,7 +96,8 @@ class Wires:
 
 def as_tasks(release: Release) -> None:
     """The steps as `tasks.release` makes them, without the pauses between attempts."""
-    for step in (release.snapshot, release.materialize, release.load, release.ready, release.smoke, release.commit):
+    before = (release.snapshot, release.materialize, release.trial, release.load, release.ready, release.smoke)
+    for step in (*before, release.commit):
         _tried(lambda _patient, step=step: step())
     _tried(lambda patient: release.switch(patient=patient))
     _tried(lambda patient: release.confirm(patient=patient))

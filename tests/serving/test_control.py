@@ -181,7 +181,7 @@ def test_two_aliases_live_side_by_side(client, store):
 def test_an_unreadable_decision_leaves_what_is_live(client, store):
     store.paths("best_model").current.write_bytes(b"{")
 
-    assert client.post("/reload", headers=AUTH).status_code == 422
+    assert client.post("/reload", headers=AUTH).status_code == 409
     assert client.post("/predict", json=[ROW]).json()["version"] == 1
     assert client.get("/readyz").status_code == 200
 

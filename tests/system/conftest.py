@@ -12,7 +12,7 @@ from typing import get_args
 import httpx
 import psutil
 import pytest
-from faults.share import EVERY
+from faults.share import share
 from ports import free_ports
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from replicas import Replicas, two_replicas
@@ -27,7 +27,9 @@ UP_S = 240
 
 def pytest_collection_modifyitems(config, items):
     here = Path(__file__).parent
-    left_out = [item for item in items if EVERY > 1 and item.get_closest_marker("whole")]
+    scenarios = [item for item in items if item.get_closest_marker("in_turn")]
+    kept = {*share(scenarios)}
+    left_out = [item for item in scenarios if item not in kept]
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=left_out)
     for item in items:

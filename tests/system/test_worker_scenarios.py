@@ -28,8 +28,7 @@ BEGIN_S = 120.0
 END_S = 180.0
 BEFORE, AFTER = "POST /variant/A/stage", "POST /reload"
 """Where the first replica keeps its answer: before the commit, and after it."""
-WHOLE = pytest.mark.whole
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.in_turn, pytest.mark.timeout(600)]
 COUNT = iter(range(1, 1000))
 
 
@@ -72,7 +71,7 @@ def decided(replicas: Replicas, point: str, before: int) -> int:
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(BEFORE, id="before the commit"), pytest.param(AFTER, id="after the commit", marks=WHOLE)]
+    "point", [pytest.param(BEFORE, id="before the commit"), pytest.param(AFTER, id="after the commit")]
 )
 def test_the_flow_is_killed(replicas, api, record_property, point):
     """The hook in a fresh process recovers; nothing else is there to do it."""
@@ -93,8 +92,8 @@ def test_the_flow_is_killed(replicas, api, record_property, point):
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param(BEFORE, id="before the commit", marks=WHOLE),
-        pytest.param(AFTER, id="after the commit", marks=WHOLE),
+        pytest.param(BEFORE, id="before the commit"),
+        pytest.param(AFTER, id="after the commit"),
     ],
 )
 def test_a_step_raises(replicas, api, record_property, point):
@@ -112,7 +111,7 @@ def test_a_step_raises(replicas, api, record_property, point):
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(BEFORE, id="before the commit"), pytest.param(AFTER, id="after the commit", marks=WHOLE)]
+    "point", [pytest.param(BEFORE, id="before the commit"), pytest.param(AFTER, id="after the commit")]
 )
 def test_the_run_is_cancelled_from_the_command_line(replicas, api, record_property, point):
     before = replicas.live
@@ -128,7 +127,6 @@ def test_the_run_is_cancelled_from_the_command_line(replicas, api, record_proper
     whole(replicas)
 
 
-@WHOLE
 def test_the_worker_is_killed(replicas, api, record_property):
     """The flow is an orphan and goes on to its end."""
     with replicas.watched(), stopped(api, "reconcile"):
@@ -143,7 +141,7 @@ def test_the_worker_is_killed(replicas, api, record_property):
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(BEFORE, id="before the commit", marks=WHOLE), pytest.param(AFTER, id="after the commit")]
+    "point", [pytest.param(BEFORE, id="before the commit"), pytest.param(AFTER, id="after the commit")]
 )
 def test_worker_and_flow_are_killed(replicas, api, record_property, point):
     """No hook runs; the schedule alone recovers."""
@@ -160,9 +158,7 @@ def test_worker_and_flow_are_killed(replicas, api, record_property, point):
     whole(replicas)
 
 
-@pytest.mark.parametrize(
-    "good", [pytest.param(True, id="a good version"), pytest.param(False, id="a broken one", marks=WHOLE)]
-)
+@pytest.mark.parametrize("good", [pytest.param(True, id="a good version"), pytest.param(False, id="a broken one")])
 def test_prefects_server_is_down_for_thirty_seconds(replicas, api, record_property, good):
     """The release ends during the outage, whatever its end; Prefect is told afterwards."""
     before = replicas.live
@@ -197,7 +193,6 @@ def slow_hook(stack):
     return deploy_like_ours(stack, "with-slow-hook", "tests.hooked_flows:with_slow_hook")
 
 
-@WHOLE
 def test_a_hook_raises_after_a_failure(replicas, api, broken_hook, record_property):
     before = replicas.live
     with replicas.watched(), stopped(api, "reconcile"):
@@ -212,7 +207,6 @@ def test_a_hook_raises_after_a_failure(replicas, api, broken_hook, record_proper
     whole(replicas)
 
 
-@WHOLE
 def test_a_hook_raises_after_a_kill(replicas, api, broken_hook, record_property):
     """Ours runs all the same."""
     before = replicas.live
@@ -227,7 +221,6 @@ def test_a_hook_raises_after_a_kill(replicas, api, broken_hook, record_property)
     whole(replicas)
 
 
-@WHOLE
 def test_our_hook_raises_and_the_schedule_recovers(replicas, api, record_property):
     """The block that says where the serving app is was deleted meanwhile; the loop outside Prefect needs none."""
     before = replicas.live

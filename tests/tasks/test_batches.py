@@ -20,7 +20,7 @@ from blocks.feature_store import FeatureStore
 from delivery.errors import (
     Busy,
     CorruptRecord,
-    DigestMismatch,
+    Damaged,
     DigestRefused,
     InvalidName,
     InvalidRows,
@@ -167,7 +167,7 @@ def test_a_model_that_is_not_what_was_decided_answers_nothing(tmp_path, root, fi
     with store.paths("best_model").onnx(1).open("ab") as onnx:
         onnx.write(b"\0")
 
-    with pytest.raises(DigestMismatch, match="best_model v1"):
+    with pytest.raises(Damaged, match="best_model v1"):
         make(store, root, parquet=file)
     assert list(root.rglob("*.*")) == [root / ".work"]
 
