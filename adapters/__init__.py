@@ -1,7 +1,8 @@
 """
 Plain clients without Prefect that implement delivery's protocols, and what flows read and write.
 
-    http               one way to call, one way to tell Unreachable from Refused from Broken
+    deadline           a total deadline for any call
+    http               one way to call, one way to tell Unreachable from Refused from Garbled
     serving_api        replicas of the serving app
     serving_start      whether somebody answers there, and the command that starts it
     triton             replicas of Triton
@@ -9,7 +10,9 @@ Plain clients without Prefect that implement delivery's protocols, and what flow
     triton_config      config.pbtxt, rendered from the decision
     mlflow_registry    versions, aliases and artifacts, by MLflow's REST API
     mlflow_experiment  whether trainings can be logged, asked before one is made
-    mlflow_tracking    training runs, by MLflow's client (its import costs seconds: only training pays)
+    mlflow_api         what both have in common
+    mlflow_tracking    training runs, by the same API
+    mlflow_flavour     the scikit-learn model of a run, by MLflow's own client in a process of its own
     confusion          the confusion matrix as a picture
     chat               messages to people
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from delivery.batch import Batch
+from delivery.errors import Unreadable
 from delivery.manifest import Labels
 from delivery.store.files import move, sync_file, writing
 
@@ -69,9 +70,21 @@ def write_answers(path: Path, batch: Batch, class_names: list[str], pieces: Iter
 
 
 def read_answers(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield the answers of a file, *rows* at most at once."""
-    with parquet.ParquetFile(path) as file:
-        yield from file.iter_batches(rows, use_threads=False)
+    """
+    Yield the answers of a file, *rows* at most at once.
+
+    Raises:
+        Unreadable: It is gone, cut short or damaged.
+    """
+    if not path.is_file():
+        msg = f"{path} is not there, or no regular file"
+        raise Unreadable(msg)
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(rows, use_threads=False)
+    except (pa.ArrowException, OSError):
+        msg = f"{path} cannot be read: it is cut short or damaged"
+        raise Unreadable(msg) from None  # what Arrow says may quote a cell
 
 
 def _record_batch(batch: Batch, class_names: list[str], piece: Answered) -> pa.RecordBatch:

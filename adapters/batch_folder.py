@@ -15,6 +15,7 @@ Readers of Parquet pass over names that begin with `_` or `.`. Workers on other 
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ from typing import IO
 from pydantic import ValidationError
 
 from delivery.batch import Batch, Part
-from delivery.errors import Busy, CorruptRecord, InvalidRows, Unreadable
+from delivery.errors import Busy, CorruptRecord, InvalidRows, Unreadable, Unwritable
 from delivery.names import batch_name
+from delivery.store.contents import RECORD_BYTES, bytes_of, is_there, names_in
 from delivery.store.files import move, replace, sync_folder, writing
 
 
@@ -58,7 +60,7 @@ class Work:
 
     def is_finished(self) -> bool:
         """Whether all answers are there."""
-        return self.finished.exists()
+        return is_there(self.finished)
 
     def batch(self) -> Batch | None:
         """
@@ -66,10 +68,14 @@ class Work:
 
         Raises:
             CorruptRecord: Its record does not parse, or its folder is there without one.
+            Unreadable: The disk does not let it read.
         """
         path = (self.finished if self.is_finished() else self.answers) / "_batch.json"
         try:
-            return Batch.model_validate_json(path.read_bytes())
+            return Batch.model_validate_json(bytes_of(path, RECORD_BYTES))
+        except CorruptRecord as error:
+            msg = f"{path} is no record of a batch; name another batch"
+            raise CorruptRecord(msg) from error
         except FileNotFoundError:
             if self.is_finished():
                 msg = f"{self.finished} is there and is no batch; name another"
@@ -90,7 +96,7 @@ class Work:
 
     def missing(self, parts: Sequence[Part]) -> list[Part]:
         """Return the parts that are not there yet."""
-        return [part for part in parts if not self.part(part).exists()]
+        return [part for part in parts if not is_there(self.part(part))]
 
     def publish(self) -> None:
         """Let the batch appear, at once; nothing else of it stays."""
@@ -108,7 +114,7 @@ class Work:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to go on from: no rows, no answers."""
-        return not self.rows.exists() and not any(self.answers.glob("part-*"))
+        return not is_there(self.rows) and not any(name.startswith("part-") for name in names_in(self.answers))
 
 
 class BatchFolder:
@@ -126,13 +132,10 @@ class BatchFolder:
         Raises:
             InvalidName: It may name no batch.
             Busy: Another run holds it.
-            Unwritable: The folder is read-only or full.
+            Unwritable: The folder is read-only or full, or something else is where the lock or a folder should be.
         """
         work = Work(self.root, batch_name(name))
-        with writing(self.root):
-            work.answers.mkdir(parents=True, exist_ok=True)
-            file = (work.folder / "lock").open("a")
-        with file:
+        with _lock_file(work) as file:
             _lock(file, work)
             try:
                 yield work
@@ -140,8 +143,24 @@ class BatchFolder:
                 work.discard()
                 raise
             finally:
-                if work.folder.exists() and (work.is_empty() or work.is_finished()):
+                if is_there(work.folder) and (work.is_empty() or work.is_finished()):
                     work.discard()
+
+
+def _lock_file(work: Work) -> IO[str]:
+    """Open the lock, made if it is not there; a named pipe in its place must not hang."""
+    try:
+        with writing(work.folder):
+            work.answers.mkdir(parents=True, exist_ok=True)
+            handle = os.open(work.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except FileExistsError as error:
+        msg = f"the folder {work.answers} cannot be made: something else is in its place"
+        raise Unwritable(msg) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        msg = f"{work.folder / 'lock'} is no regular file"
+        raise Unwritable(msg)
+    return os.fdopen(handle, "r+")
 
 
 def _lock(file: IO[str], work: Work) -> None:
@@ -152,5 +171,8 @@ def _lock(file: IO[str], work: Work) -> None:
             return
     except (BlockingIOError, FileNotFoundError):
         pass
+    except OSError as error:
+        msg = f"{work.folder / 'lock'} cannot be locked: {error.strerror}"
+        raise Unwritable(msg) from error
     msg = f"batch {work.name} is being made by another run"
     raise Busy(msg)

@@ -1,13 +1,15 @@
 """Tables in a database, by SQLAlchemy URL: SQLite, PostgreSQL, MariaDB."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Column, Float, MetaData, Row, String, Table, text
+from sqlalchemy import Column, Float, MetaData, Result, Row, String, Table, text
 
-from adapters.database import connected
+from adapters.database import bounded, connected
 from delivery import encoding
 
 LONGEST_TEXT = 128
@@ -50,13 +52,19 @@ class FeatureStore:
             Unreachable: The database does not answer.
         """
         with connected(self._url, self._timeout_s) as connection:
-            result = connection.execution_options(yield_per=rows).execute(text(query))
-            names, some = list(result.keys()), False
-            for piece in result.partitions():
-                yield _columns(names, piece)
-                some = True
-            if not some:
-                yield _columns(names, ())
+            in_time = partial(bounded, connection.connection.driver_connection, self._timeout_s)
+            with in_time():
+                result = connection.execution_options(yield_per=rows).execute(text(query))
+            try:
+                names, some = list(result.keys()), False
+                for piece in _pieces(result, rows, in_time):
+                    yield _columns(names, piece)
+                    some = True
+                if not some:
+                    yield _columns(names, ())
+            finally:
+                with in_time():
+                    result.close()
 
     def replace(self, name: str, table: encoding.Table) -> None:
         """
@@ -75,6 +83,18 @@ class FeatureStore:
             made.create(connection)
             if rows:
                 connection.execute(made.insert(), rows)
+
+
+def _pieces(
+    result: Result[Any], rows: int, in_time: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Sequence[Row[Any]]]:
+    pieces = result.partitions(rows)  # without the number, each is one row
+    while True:
+        with in_time():
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def _columns(names: Sequence[str], rows: Sequence[Row[Any]]) -> encoding.Table:

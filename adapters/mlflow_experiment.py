@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 
 from adapters.http import HttpClient
-from adapters.mlflow_registry import API, PROXIED
-from delivery.errors import NotFound, Refused
+from adapters.mlflow_api import API, PROXIED, Done
+from delivery.errors import Garbled, NotFound, Refused
 
 ACTIVE = "active"
 LOGIN = "INTERLOCK_MLFLOW_USERNAME, INTERLOCK_MLFLOW_PASSWORD"
@@ -51,7 +51,7 @@ class MlflowExperiment:
         _check(self.name, self._url, experiment)
         with self._telling_as_whom():
             body = {**TAG, "experiment_id": experiment.experiment_id}
-            self._http.call("POST", f"{API}/experiments/set-experiment-tag", json=body)
+            self._http.ask("POST", f"{API}/experiments/set-experiment-tag", Done, json=body)
         return experiment.experiment_id
 
     def _found(self) -> _Experiment | None:
@@ -61,7 +61,7 @@ class MlflowExperiment:
 
     def _made(self) -> _Experiment:
         try:
-            self._http.call("POST", f"{API}/experiments/create", json={"name": self.name})
+            self._http.ask("POST", f"{API}/experiments/create", Done, json={"name": self.name})
         except Refused:
             if found := self._found():  # another run was first
                 return found
@@ -76,6 +76,8 @@ class MlflowExperiment:
     def _telling_as_whom(self) -> Iterator[None]:
         try:
             yield
+        except Garbled:
+            raise
         except Refused as error:
             msg = (
                 f"no training can be logged to the experiment {self.name}: {error}. MLflow is asked with the user and "

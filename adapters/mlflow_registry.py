@@ -9,22 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from adapters.http import HttpClient
+from adapters.mlflow_api import API, MANIFEST, ONNX, Done, run_of
 from delivery.errors import CorruptRecord, DigestMismatch, NotFound, Refused
 from delivery.freshness import Newest
 from delivery.manifest import Manifest
 from delivery.names import alias_name, model_name, version_number
 from delivery.records import Candidate
+from delivery.store.contents import MANIFEST_BYTES, bytes_of
 
-API = "/api/2.0/mlflow"
-FILES = "/api/2.0/mlflow-artifacts/artifacts"
-PROXIED = "mlflow-artifacts"
-ARTIFACTS = {"model.onnx": "onnx/model.onnx", "manifest.json": "manifest.json"}
-"""Where a training run keeps what a release needs."""
+ARTIFACTS = {"model.onnx": (ONNX, 512 << 20), "manifest.json": (MANIFEST, MANIFEST_BYTES)}
+"""Where a training run keeps what a release needs, and the most bytes that it may have."""
 MOST_VERSIONS = 1000
 
 
@@ -52,22 +50,6 @@ class _Versions(BaseModel):
     model_versions: list[_Version] = []
 
 
-class _RunInfo(BaseModel):
-    artifact_uri: str
-
-
-class _Run(BaseModel):
-    info: _RunInfo
-
-
-class _RunAnswer(BaseModel):
-    run: _Run
-
-
-class _Done(BaseModel):
-    """`{}`; a page that some proxy answers with 200 is not it."""
-
-
 @dataclass(frozen=True)
 class Registration:
     """What is to be registered: a training run and what is known of it."""
@@ -92,7 +74,7 @@ class MlflowRegistry:
         self._http = HttpClient(url, timeout_s, auth=auth)
 
     def register(self, registration: Registration) -> int:
-        """Return the version of the training run, made if there is none; one run is one version, also on a retry."""
+        """Return the version that the run has of these bytes, made if there is none: a retry makes no second one."""
         model_name(registration.model)
         found = self._version_of_run(registration)
         if found:
@@ -155,12 +137,12 @@ class MlflowRegistry:
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point the alias at the version, over whatever it named: one transaction in MLflow."""
         body = {"name": model_name(model), "alias": alias_name(alias), "version": str(version_number(version))}
-        self._http.ask("POST", f"{API}/registered-models/alias", _Done, json=body)
+        self._http.ask("POST", f"{API}/registered-models/alias", Done, json=body)
 
     def delete_alias(self, model: str, alias: str) -> None:
         """Remove the alias; fine if it is not there."""
         body = {"name": model_name(model), "alias": alias_name(alias)}
-        self._http.ask("DELETE", f"{API}/registered-models/alias", _Done, json=body)  # MLflow reads no query here
+        self._http.ask("DELETE", f"{API}/registered-models/alias", Done, json=body)  # MLflow reads no query here
 
     def fetch(self, candidate: Candidate, artifact: str, target: Path) -> None:
         """
@@ -168,15 +150,12 @@ class MlflowRegistry:
 
         Raises:
             NotFound: The run or the artifact is not there.
+            Garbled: It is larger than such a file may be.
             Refused: MLflow does not proxy its artifacts.
         """
-        run = self._http.ask("GET", f"{API}/runs/get", _RunAnswer, params={"run_id": candidate.run_id}).run
-        root = urlsplit(run.info.artifact_uri)
-        if root.scheme != PROXIED:
-            msg = f"run {candidate.run_id} keeps its artifacts at {root.scheme}: start MLflow with --serve-artifacts"
-            raise Refused(msg)
-        path = quote(f"{root.path.strip('/')}/{ARTIFACTS[artifact]}")
-        target.write_bytes(self._http.call("GET", f"{FILES}/{path}").content)
+        path, largest = ARTIFACTS[artifact]
+        with target.open("wb") as file:
+            self._http.call("GET", run_of(self._http, candidate.run_id).path_of(path), into=file, largest=largest)
 
     def _passed(self, model: str) -> list[_Version]:
         query: dict[str, Any] = {
@@ -191,7 +170,7 @@ class MlflowRegistry:
             path = Path(folder) / "manifest.json"
             self.fetch(candidate, path.name, path)
             try:
-                manifest = Manifest.model_validate_json(path.read_bytes())
+                manifest = Manifest.model_validate_json(bytes_of(path, MANIFEST_BYTES))
             except ValidationError as error:
                 msg = f"the manifest of {candidate.model} v{candidate.version} in MLflow is none"
                 raise CorruptRecord(msg) from error
@@ -201,13 +180,15 @@ class MlflowRegistry:
         return manifest
 
     def _version_of_run(self, registration: Registration) -> int | None:
+        """Find it by its digest too: a training that was repeated may have made other bytes in the same run."""
         query: dict[str, Any] = {
             "filter": f"name='{registration.model}' and run_id='{registration.run_id}'",
             "order_by": ["version_number ASC"],
-            "max_results": 1,
+            "max_results": MOST_VERSIONS,
         }
         found = self._http.ask("GET", f"{API}/model-versions/search", _Versions, params=query).model_versions
-        return found[0].version if found else None
+        wanted = registration.tags["sha256"]
+        return next((version.version for version in found if version.tag.get("sha256") == wanted), None)
 
     def _ensure_model(self, model: str) -> None:
         try:

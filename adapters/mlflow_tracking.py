@@ -1,42 +1,28 @@
 """
-Training runs by MLflow's client. Its import costs seconds, so it is imported when a run is logged and not before.
+Training runs by MLflow's REST API; its own client knows no deadline, and is used for one thing only (mlflow_flavour).
 
     run <- params, metrics, model (scikit-learn flavour), onnx/model.onnx, confusion_matrix.png, and last manifest.json:
     a run without a manifest was not logged to its end
 """
 
-import logging
-import os
+import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
 
+from adapters.http import HttpClient
+from adapters.mlflow_api import API, MANIFEST, ONNX, Done, Run, RunAnswer, run_of
 from adapters.mlflow_experiment import MlflowExperiment
-from delivery.errors import Unreachable
+from adapters.mlflow_flavour import Flavour, log_flavour
 from delivery.manifest import Manifest
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-log = logging.getLogger(__name__)
 RELEASE_KEY = "interlock.flow_run_id"
-LIMITS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""MLflow's client reads its limits from the environment at every call; by default it would try for 246 s."""
-REQUIREMENTS = ("scikit-learn", "skops", "numpy", "scipy")
 
 
 class Training(Protocol):
@@ -71,102 +57,101 @@ class LoggedRun:
     model_id: str | None
 
 
-class MlflowTracking:
-    """MLflow's tracking server at *url*, below one experiment. Every method raises Unreachable when nobody answers."""
+class _Runs(BaseModel):
+    runs: list[Run] = []
 
-    def __init__(self, url: str, experiment: str, auth: tuple[str, str] | None = None) -> None:
+
+class MlflowTracking:
+    """
+    MLflow's tracking server at *url*, below one experiment.
+
+    Every method raises Unreachable when nobody answers, and Refused when MLflow says no.
+
+    Args:
+        timeout_s: For a whole call; an upload has more, by its size.
+    """
+
+    def __init__(
+        self, url: str, experiment: str, auth: tuple[str, str] | None = None, *, timeout_s: float = 5.0
+    ) -> None:
         """Nothing is opened before the first call."""
         self.url = url
-        self.experiment = experiment
         self._auth = auth
+        self._experiment = MlflowExperiment(url, experiment, timeout_s=timeout_s, auth=auth)
+        self._http = HttpClient(url, timeout_s, auth=auth)
 
-    def open_run(self, key: str) -> str:
-        """Return the run that carries *key*, made if there is none: a retried call makes no second run."""
-        experiment_id = MlflowExperiment(self.url, self.experiment, auth=self._auth).ready()
-        with self._client() as client:
-            query = f"tags.`{RELEASE_KEY}` = '{key}'"
-            found = client.search_runs([experiment_id], query, max_results=1)
-            if found:
-                return str(found[0].info.run_id)
-            os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"  # a retried creating call makes two
-            return str(client.create_run(experiment_id, tags={RELEASE_KEY: key}).info.run_id)
+    def open_run(self, key: str, sha256: str) -> str:
+        """
+        Return the run that carries *key* for the bytes of *sha256*, made if there is none.
+
+        A retried call makes no second run; a repeated training that made other bytes has one of its own, so that those
+        of a version that was registered before stay what they are.
+        """
+        experiment_id = self._experiment.ready()
+        tags = {RELEASE_KEY: key, "sha256": sha256}
+        query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        body = {"experiment_ids": [experiment_id], "filter": query, "max_results": 1}
+        found = self._http.ask("POST", f"{API}/runs/search", _Runs, json=body).runs
+        if found:
+            return found[0].run_id
+        made = {"experiment_id": experiment_id, "start_time": _now_ms(), "tags": _pairs(tags)}
+        return self._http.ask("POST", f"{API}/runs/create", RunAnswer, json=made).run.run_id
 
     def log(self, run_id: str, trained: Training) -> LoggedRun:
         """Log everything about a training to its run."""
         from adapters.confusion import draw  # matplotlib costs half a second, and a hook after a crash must not wait
 
-        manifest = trained.manifest(run_id)
-        with self._client() as client, TemporaryDirectory() as folder:
-            _log_numbers(client, run_id, manifest)
-            model_id = self._log_sklearn(run_id, trained)
-            client.log_artifact(run_id, str(draw(trained.confusion, manifest.class_names, Path(folder))))
-            _log_files(client, run_id, trained.onnx, manifest)
-            source = f"models:/{model_id}" if model_id else f"{client.get_run(run_id).info.artifact_uri}/onnx"
-        return LoggedRun(run_id, source, model_id)
+        manifest, run = trained.manifest(run_id), run_of(self._http, run_id)
+        self._log_numbers(run_id, manifest)
+        with TemporaryDirectory() as folder:
+            picture = draw(trained.confusion, manifest.class_names, Path(folder))
+            self._upload(run, picture.name, picture.read_bytes())
+        flavour = Flavour(self.url, self._auth, run_id, trained.fitted, trained.skops_trusted_types)
+        model_id = log_flavour(flavour)
+        self._upload_files(run, trained.onnx, manifest)
+        return LoggedRun(run_id, f"models:/{model_id}" if model_id else f"{run.artifact_uri}/onnx", model_id)
 
     def log_files(self, run_id: str, onnx: bytes, manifest: Manifest) -> LoggedRun:
         """Log a model that was made elsewhere: the ONNX and its manifest, without a scikit-learn flavour."""
-        with self._client() as client:
-            _log_files(client, run_id, onnx, manifest)
-            return LoggedRun(run_id, f"{client.get_run(run_id).info.artifact_uri}/onnx", None)
+        run = run_of(self._http, run_id)
+        self._upload_files(run, onnx, manifest)
+        return LoggedRun(run_id, f"{run.artifact_uri}/onnx", None)
 
     def close_run(self, run_id: str, tags: dict[str, str]) -> None:
         """End the run with *tags*."""
-        with self._client() as client:
-            for key, value in tags.items():
-                client.set_tag(run_id, key, value)
-            client.set_terminated(run_id, "FINISHED")
+        self._http.ask("POST", f"{API}/runs/log-batch", Done, json={"run_id": run_id, "tags": _pairs(tags)})
+        body = {"run_id": run_id, "status": "FINISHED", "end_time": _now_ms()}
+        self._http.ask("POST", f"{API}/runs/update", Done, json=body)
 
-    def _log_sklearn(self, run_id: str, trained: Training) -> str | None:
-        """Log the scikit-learn flavour, for people who want to look into the model; the ONNX is what counts."""
-        import mlflow
+    def _upload_files(self, run: Run, onnx: bytes, manifest: Manifest) -> None:
+        self._upload(run, ONNX, onnx)
+        self._upload(run, MANIFEST, manifest.model_dump_json(indent=2).encode())
 
-        try:
-            with mlflow.start_run(run_id=run_id):
-                info = mlflow.sklearn.log_model(
-                    trained.fitted,
-                    name="model",
-                    pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-                    skops_trusted_types=trained.skops_trusted_types or None,
-                )
-        except Exception as error:  # noqa: BLE001 - skops and MLflow refuse in many ways, and none of them matters
-            log.warning("MLflow's scikit-learn flavour cannot log this model, the ONNX is the artefact: %s", error)
-            return None
-        return str(info.model_id)
+    def _upload(self, run: Run, artifact: str, content: bytes) -> None:
+        self._http.call("PUT", run.path_of(artifact), content=content, sending=len(content))
 
-    @contextmanager
-    def _client(self) -> Iterator["MlflowClient"]:
-        os.environ.update(LIMITS)
-        import mlflow
-        import mlflow.sklearn
-
-        if self._auth:
-            os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = self._auth
-        mlflow.set_tracking_uri(self.url)
-        try:
-            yield mlflow.MlflowClient(self.url)
-        except mlflow.exceptions.RestException:
-            raise
-        except mlflow.exceptions.MlflowException as error:
-            msg = f"MLflow at {self.url} does not answer: {error.__context__ or error}"
-            raise Unreachable(msg) from error
+    def _log_numbers(self, run_id: str, manifest: Manifest) -> None:
+        now_ms = _now_ms()
+        body = {
+            "run_id": run_id,
+            "metrics": [
+                {"key": name, "value": _number(number), "timestamp": now_ms, "step": 0}
+                for name, number in manifest.metrics.items()
+            ],
+            "params": _pairs({name: str(value) for name, value in manifest.params.items()}),
+            "tags": _pairs({"learner": manifest.learner, "sha256": manifest.sha256}),
+        }
+        self._http.ask("POST", f"{API}/runs/log-batch", Done, json=body)
 
 
-def _log_files(client: "MlflowClient", run_id: str, onnx: bytes, manifest: Manifest) -> None:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        path.write_bytes(onnx)
-        client.log_artifact(run_id, str(path), "onnx")
-    client.log_text(run_id, manifest.model_dump_json(indent=2), "manifest.json")
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
-def _log_numbers(client: "MlflowClient", run_id: str, manifest: Manifest) -> None:
-    from mlflow.entities import Metric, Param, RunTag
+def _pairs(named: dict[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in named.items()]
 
-    now_ms = int(time.time() * 1000)
-    client.log_batch(
-        run_id,
-        metrics=[Metric(name, number, now_ms, 0) for name, number in manifest.metrics.items()],
-        params=[Param(name, str(value)) for name, value in manifest.params.items()],
-        tags=[RunTag("learner", manifest.learner), RunTag("sha256", manifest.sha256)],
-    )
+
+def _number(number: float) -> float | str:
+    """Return *number* as MLflow reads it: JSON has no word for what is not finite."""
+    return number if math.isfinite(number) else {math.inf: "Infinity", -math.inf: "-Infinity"}.get(number, "NaN")

@@ -1,6 +1,7 @@
 """Rows to predict, in a Parquet file that is read and written piece by piece: memory is bounded by the piece."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import stat
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyarrow import parquet
+from pyarrow import compute, parquet
 
 from delivery.batch import CUSTOMER, Part
 from delivery.encoding import Table, check_columns, encode_table
@@ -19,6 +20,11 @@ from delivery.store.files import sync_file
 
 BUFFER = 1 << 20
 """Bytes of a column that are read at once; without it, a whole row group is."""
+LARGEST_CHUNK = 1 << 30
+"""Most bytes that a column of a row group may inflate to."""
+TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+LONGEST_CELL = 4096
+"""Most bytes of a text: a megabyte that is said once and meant by every row of a piece fits into no memory."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,33 @@ class Piece:
         Raises:
             InvalidRows: A cell is nothing that its column takes.
         """
-        table = {column.name: _numpy(self.cells.column(column.name)) for column in columns}
+        table = {column.name: _numpy(self._column(column.name)) for column in columns}
         return encode_table(table, columns, self.first)
 
     def customers(self) -> pa.Array:
-        """Return whose rows these are, as text; null where the file does not say."""
+        """
+        Return whose rows these are, as text; null where the file does not say.
+
+        Raises:
+            InvalidRows: One is too long, or no text.
+        """
         if CUSTOMER not in self.cells.schema.names:
             return pa.nulls(self.cells.num_rows, pa.string())
-        return self.cells.column(CUSTOMER).cast(pa.string())
+        try:
+            return self._column(CUSTOMER).cast(pa.string())
+        except pa.ArrowException:
+            msg = f"rows {self.first} to {self.first + self.cells.num_rows - 1}, column {CUSTOMER}: one is no text"
+            raise InvalidRows(msg) from None  # it quotes the cell
+
+    def _column(self, name: str) -> pa.Array:
+        """Return a column; its texts were counted before any is repeated."""
+        cells = self.cells.column(name)
+        texts = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
+        if _is_text(texts.type) and (compute.max(compute.binary_length(texts)).as_py() or 0) > LONGEST_CELL:
+            last = self.first + self.cells.num_rows - 1
+            msg = f"rows {self.first} to {last}, column {name}: a text of more than {LONGEST_CELL} bytes"
+            raise InvalidRows(msg)
+        return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
 
 
 @dataclass(frozen=True)
@@ -60,30 +85,41 @@ class RowsFile:
 
         Raises:
             NotFound: There is none.
+            Unreadable: What is there is no regular file: to open a named pipe would wait for ever.
         """
         try:
-            stat = path.stat()
+            found = path.stat()
         except OSError as error:
             msg = f"there is no file {path}: {error.strerror}"
             raise NotFound(msg) from error
-        return cls(path, stat.st_size, stat.st_mtime_ns)
+        if not stat.S_ISREG(found.st_mode):
+            msg = f"{path} is no regular file"
+            raise Unreadable(msg)
+        return cls(path, found.st_size, found.st_mtime_ns)
 
     def groups(self) -> list[int]:
         """
         Return the number of rows of each row group.
 
         Raises:
-            Unreadable: It is cut short, damaged, or no Parquet file.
+            Unreadable: It is cut short, damaged, or no Parquet file, or inflates to more than memory may hold.
         """
         with self._opened() as file:
-            return [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            largest = max(
+                (g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)), default=0
+            )
+            if largest > LARGEST_CHUNK:
+                msg = f"{self.path}: a column of a row group inflates to {largest} bytes, {LARGEST_CHUNK} are taken"
+                raise Unreadable(msg)
+            return [group.num_rows for group in groups]
 
     def check(self, columns: Sequence[Column]) -> None:
         """
         Look whether it has the columns that a model takes.
 
         Raises:
-            InvalidRows: A column is missing, or is there twice, or `customer_id` is no text.
+            InvalidRows: A column is missing, is there twice, holds lists, or `customer_id` is no text.
             Unreadable: It is cut short, damaged, or no Parquet file.
         """
         with self._opened() as file:
@@ -92,6 +128,10 @@ class RowsFile:
         twice = [c for c in (*(c.name for c in columns), CUSTOMER) if schema.names.count(c) > 1]
         if twice:
             msg = f"column {twice[0]} is there twice"
+            raise InvalidRows(msg)
+        nested = [column.name for column in columns if pa.types.is_nested(schema.field(column.name).type)]
+        if nested:
+            msg = f"column {nested[0]}: each cell is a list or a record"
             raise InvalidRows(msg)
         if CUSTOMER in schema.names and not _is_id(schema.field(CUSTOMER).type):
             msg = f"column {CUSTOMER}: neither text nor a whole number"
@@ -105,9 +145,10 @@ class RowsFile:
             Unreadable: It is damaged, or has changed.
         """
         first = part.first
+        wanted = {column.name for column in columns} | {CUSTOMER}
         with self._opened() as file:
-            wanted = {column.name for column in columns} | {CUSTOMER}
             names = [name for name in file.schema_arrow.names if name in wanted]
+        with self._opened(names) as file:
             batches = file.iter_batches(rows, list(part.groups), names, use_threads=False) if part.groups else ()
             for cells in batches:
                 yield Piece(first, cells)
@@ -117,16 +158,22 @@ class RowsFile:
             raise Unreadable(msg)
 
     @contextmanager
-    def _opened(self) -> Iterator[parquet.ParquetFile]:
+    def _opened(self, once: Collection[str] = ()) -> Iterator[parquet.ParquetFile]:
+        """Open it; of the columns *once*, a text that many rows share is held once."""
+        self._check_unchanged()
         try:
             with parquet.ParquetFile(
-                self.path, buffer_size=BUFFER, pre_buffer=False, page_checksum_verification=True
+                self.path,
+                buffer_size=BUFFER,
+                pre_buffer=False,
+                page_checksum_verification=True,
+                read_dictionary=sorted(once),
             ) as file:
                 self._check_unchanged()
                 yield file
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError):
             msg = f"{self.path} cannot be read: it is cut short, damaged, or no Parquet file"
-            raise Unreadable(msg) from error
+            raise Unreadable(msg) from None  # what Arrow says may quote a cell
 
     def _check_unchanged(self) -> None:
         if RowsFile.at(self.path) != self:
@@ -161,9 +208,12 @@ def _is_id(kind: pa.DataType) -> bool:
     )
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    return any(is_kind(kind) for is_kind in TEXTS)
+
+
 def _numpy(cells: pa.Array) -> npt.NDArray[Any]:
-    decoded = cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
-    return np.asarray(decoded.to_numpy(zero_copy_only=False))
+    return np.asarray(cells.to_numpy(zero_copy_only=False))
 
 
 def _arrow(codes: Rows, column: Column) -> pa.Array:

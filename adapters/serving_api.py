@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from adapters.http import HttpClient
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import NotReady, Refused, TrialFailed, Unreachable
+from delivery.errors import Broken, NotReady, Refused, TrialFailed, Unreachable
 from delivery.manifest import Cells, Manifest
 from delivery.records import SERVING_API, Candidate, Current, EngineRef
 from delivery.smoke import prove
@@ -152,7 +152,8 @@ def serving_engine(
     name: str, urls: Sequence[str], token: str, *, timeout_s: float = 5.0, latency_budget_ms: float = 500.0
 ) -> Engine:
     """Return the serving app at *urls*, one replica each, as the engine *name*."""
-    replicas = [ServingReplica(HttpClient(url, timeout_s, {"x-token": token}), name, latency_budget_ms) for url in urls]
+    clients = [HttpClient(url, timeout_s, {"x-token": token}, verdicts={"broken": Broken}) for url in urls]
+    replicas = [ServingReplica(client, name, latency_budget_ms) for client in clients]
     ref = EngineRef(kind=SERVING_API, name=name, urls=tuple(urls), latency_budget_ms=latency_budget_ms)
     return Engine(ref, replicas)
 

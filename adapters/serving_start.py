@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tempfile import TemporaryFile
 
 from adapters.http import HttpClient
-from delivery.errors import DeliveryError, Refused, Unreachable
+from delivery.errors import Refused, Unreachable
 
 HEALTH = "/healthz"
 POLL_S = 0.2
@@ -64,7 +64,7 @@ class ServingStart:
         return away
 
     def _away(self) -> list[str]:
-        return [replica.base_url for replica in self._replicas if not _is_alive(replica)]
+        return [replica.base_url for replica in self._replicas if not replica.is_well(HEALTH)]
 
     def _run(self) -> None:
         if not self._command:
@@ -92,11 +92,3 @@ class ServingStart:
                 said = output.read().decode(errors="replace").strip()[-LONGEST_OUTPUT:]
                 msg = f"`{self.command}` failed with {done.returncode}: {said}"
                 raise Refused(msg)
-
-
-def _is_alive(replica: HttpClient) -> bool:
-    try:
-        replica.call("GET", HEALTH)
-    except DeliveryError:
-        return False
-    return True

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from adapters.http import HttpClient
 from adapters.triton_config import as_json, as_text, model_config
-from adapters.triton_control import TritonControl
+from adapters.triton_control import TLS, TritonControl
 from delivery.engine import Engine, Seen, Served
-from delivery.errors import Broken, NotReady, Refused, SmokeFailed
+from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed
 from delivery.inference import infer_json
 from delivery.manifest import Cells, Golden, Manifest
 from delivery.records import TRITON, Candidate, Current, EngineRef, Variant
@@ -26,6 +26,7 @@ from delivery.smoke import compare, prove
 from delivery.store import Store
 from delivery.store.folders import CANDIDATE, EngineFolder, candidate_folder, engine_folders, folder_of
 
+PLAIN = "grpc://"
 WRONG_DIGEST = "answers otherwise than in training"
 
 
@@ -68,10 +69,16 @@ class TritonReplica:
         return self.http.base_url
 
     def load(self, candidate: Candidate) -> None:
-        """Load this version alone under the candidate's name, from bytes, so that nothing in the repository changes."""
+        """
+        Load this version alone under the candidate's name, from bytes, so that nothing in the repository changes.
+
+        Raises:
+            Damaged: The bytes in the repository are others.
+            Broken: Triton cannot load them.
+        """
         manifest = self.store.manifest(candidate.model, candidate.version)
         config = as_json(model_config(candidate_folder(candidate.model), manifest, [candidate.version]))
-        content = self.store.paths(candidate.model).onnx(candidate.version).read_bytes()
+        content = self.store.onnx(candidate.model, candidate.version, candidate.sha256)
         files = {f"file:{candidate.version}/model.onnx": content}
         self.control.load(candidate_folder(candidate.model), config, files)
 
@@ -163,9 +170,10 @@ class TritonReplica:
         return Served(version, variant.sha256 if _agrees(manifest.golden, labels, probabilities) else WRONG_DIGEST)
 
     def _answering(self, name: str, manifest: Manifest) -> int | None:
+        """Return what answers now; none, too, where the server says 5xx: what is asked of it next is to load."""
         try:
             return self._infer(name, None, manifest, manifest.golden.rows[:1])[0]
-        except (Refused, Broken):
+        except DeliveryError:
             return None
 
     def _versions(self, name: str) -> list[int]:
@@ -190,7 +198,7 @@ class TritonReplica:
         self, name: str, version: int | None, manifest: Manifest, rows: Cells
     ) -> tuple[int, list[float], list[list[float]]]:
         body = infer_json(manifest.input_name, rows)
-        path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "")
+        path = f"/v2/models/{name}" + ("" if version is None else f"/versions/{version}")
         answer = self.http.ask("POST", f"{path}/infer", _Inferred, content=body)
         outputs = {output.name: output.data for output in answer.outputs}
         try:
@@ -220,10 +228,14 @@ def triton_engine(
     load_timeout_s: float = 60.0,
     latency_budget_ms: float = 500.0,
 ) -> Engine:
-    """Return Triton at *servers*, pairs of HTTP base URL and gRPC `host:port`, as the engine *name*."""
+    """
+    Return Triton at *servers*, pairs of HTTP base URL and gRPC address, as the engine *name*.
+
+    An address is `host:port`, or `grpcs://host:port` where gRPC speaks TLS.
+    """
     replicas = [
         TritonReplica(
-            HttpClient(http, timeout_s, server_error=Broken),
+            HttpClient(http, timeout_s),
             TritonControl(grpc, key, timeout_s, load_timeout_s),
             name,
             store,
@@ -231,7 +243,7 @@ def triton_engine(
         )
         for http, grpc in servers
     ]
-    urls = tuple(url for http, grpc in servers for url in (http, f"grpc://{grpc}"))
+    urls = tuple(url for http, grpc in servers for url in (http, grpc if grpc.startswith(TLS) else f"{PLAIN}{grpc}"))
     return Engine(
         EngineRef(kind=TRITON, name=name, urls=urls, latency_budget_ms=latency_budget_ms), replicas, leads=True
     )
@@ -239,4 +251,4 @@ def triton_engine(
 
 def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs that an enrolment's addresses name."""
-    return [(http, grpc.removeprefix("grpc://")) for http, grpc in zip(urls[::2], urls[1::2], strict=True)]
+    return [(http, grpc.removeprefix(PLAIN)) for http, grpc in zip(urls[::2], urls[1::2], strict=True)]

@@ -1,32 +1,44 @@
 """
 Loading and unloading on one tritonserver, over gRPC: over HTTP they stall the clients of the same thread.
 
+Every call has a deadline, which gRPC counts for the whole of it.
+
 A call that answers is no proof: a load of versions that are not there says yes. What is loaded is asked elsewhere.
 """
 
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from delivery.errors import Broken, DeliveryError, Refused, Unreachable
+from adapters.http import LARGEST, trusted
+from delivery.errors import Broken, DeliveryError, Garbled, NotFollowed, Refused, Unreachable
 
 KEY_HEADER = "x-admin-key"
 GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
-AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED")
+TLS = "grpcs://"
 READY = "READY"
+NOT_LOADED = f"{grpc.StatusCode.INVALID_ARGUMENT}"
+"""What Triton answers when the backend cannot load a model."""
+NO = {f"{code}" for code in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)}
+STRANGE = {f"{code}" for code in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.RESOURCE_EXHAUSTED)}
+"""Another program listens there, or what it says is larger than an answer may be."""
+OPTIONS = [("grpc.max_receive_message_length", LARGEST), ("grpc.max_send_message_length", -1)]
 
 
 @dataclass(frozen=True)
 class TritonControl:
     """
-    The restricted control APIs. Every method raises Unreachable, Refused for a wrong key, or Broken.
+    The restricted control APIs. Every method raises Unreachable, or Refused for a wrong key.
 
     Args:
-        address: `host:port` of its gRPC.
+        address: `host:port` of its gRPC, or `grpcs://host:port` where it speaks TLS.
         key: Of the restricted APIs.
         timeout_s: Longest an unload or a question may take.
         load_timeout_s: Longest a load may take.
@@ -38,9 +50,16 @@ class TritonControl:
     load_timeout_s: float
 
     def load(self, name: str, config: str | None = None, files: dict[str, bytes] | None = None) -> None:
-        """Load the folder *name*; with *config* and *files*, those instead of the repository's."""
+        """
+        Load the folder *name*; with *config* and *files*, those instead of the repository's.
+
+        Raises:
+            Broken: Triton cannot load these *files*.
+            NotFollowed: It cannot load what the repository has.
+        """
         given = {"headers": self._headers(), "client_timeout": self.load_timeout_s}
-        self._ask(lambda client: client.load_model(name, config=config, files=files, **given))
+        verdict = Broken if files else NotFollowed
+        self._ask(lambda client: client.load_model(name, config=config, files=files, **given), verdict)
 
     def unload(self, name: str) -> None:
         """Unload the folder *name*; one that is not loaded is fine."""
@@ -53,25 +72,38 @@ class TritonControl:
         index = self._ask(lambda client: client.get_model_repository_index(**given))
         ready: dict[str, int] = {}
         for model in index.models:
-            if model.state == READY:
+            if model.state == READY and model.version.isdecimal():
                 ready[model.name] = max(int(model.version), ready.get(model.name, 0))
         return ready
 
-    def _ask(self, act: Callable[[InferenceServerClient], Any]) -> Any:
-        client = InferenceServerClient(self.address)
+    def _ask(self, act: Callable[[InferenceServerClient], Any], not_loaded: type[DeliveryError] = Refused) -> Any:
+        client = self._client()
         try:
             return act(client)
         except InferenceServerException as error:
-            raise self._failure(error) from error
+            raise self._failure(error, not_loaded) from error
         finally:
             with suppress(Exception):
                 client.close()
 
+    def _client(self) -> InferenceServerClient:
+        bare = self.address.removeprefix(TLS)
+        secure = grpc.ssl_channel_credentials(_roots()) if bare != self.address else None
+        return InferenceServerClient(bare, creds=secure, channel_args=OPTIONS)
+
     def _headers(self) -> dict[str, str]:
         return {GRPC_KEY_HEADER: self.key}
 
-    def _failure(self, error: InferenceServerException) -> DeliveryError:
-        status, what = str(error.status()), f"{self.address}: {str(error.message()).splitlines()[0]}"
+    def _failure(self, error: InferenceServerException, not_loaded: type[DeliveryError]) -> DeliveryError:
+        status, what = str(error.status()), f"{self.address}: {(str(error.message()).splitlines() or [''])[0]}"
         if "expecting header" in what:  # Triton says UNAVAILABLE to a wrong key, too
             return Refused(f"{self.address} refuses the control key")
-        return Unreachable(what) if any(away in status for away in AWAY) else Broken(what)
+        kinds = dict.fromkeys(NO, Refused) | dict.fromkeys(STRANGE, Garbled) | {NOT_LOADED: not_loaded}
+        return kinds.get(status, Unreachable)(what)
+
+
+@cache
+def _roots() -> bytes | None:
+    """Return the machine's certificates, as for HTTP; None, where they are not in one file, for those of gRPC."""
+    found = trusted().get_ca_certs(binary_form=True)
+    return "".join(map(ssl.DER_cert_to_PEM_cert, found)).encode() or None

@@ -39,7 +39,7 @@ def register(settings: Settings, where: Place, c: float) -> Candidate:
     """Train and register iris with *c*."""
     trained = train("iris", Iris(), IrisParams(C=c))
     tracking = MlflowTracking(settings.mlflow, "benchmark")
-    run = tracking.log(tracking.open_run(uuid4().hex), trained)
+    run = tracking.log(tracking.open_run(uuid4().hex, trained.sha256), trained)
     tags = {"sha256": trained.sha256}
     version = where.registry.register(Registration("best_model", run.run_id, run.source, run.model_id, tags))
     return where.registry.candidate("best_model", "A", version)

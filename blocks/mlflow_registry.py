@@ -26,7 +26,9 @@ class MlflowRegistry(NamedBlock):
 
     url: str = Field(description="Base URL of the tracking server, without /api.", pattern=r"^https?://")
     experiment: str = Field(default="interlock", description="Experiment below which training runs are logged.")
-    timeout_s: float = Field(default=5.0, gt=0, description="Seconds that a call may take.")
+    timeout_s: float = Field(
+        default=5.0, gt=0, description="Seconds that a call may take; a transfer has more, by its size."
+    )
     username: str | None = Field(default=None, description="User, if the server asks for one.")
     password: SecretStr | None = Field(default=None, description="That user's password.")
 
@@ -42,7 +44,7 @@ class MlflowRegistry(NamedBlock):
 
     def tracking(self) -> mlflow_tracking.MlflowTracking:
         """Return a client that logs training runs."""
-        return mlflow_tracking.MlflowTracking(self.url, self.experiment, self._auth())
+        return mlflow_tracking.MlflowTracking(self.url, self.experiment, self._auth(), timeout_s=self.timeout_s)
 
     def _auth(self) -> tuple[str, str] | None:
         return (self.username, self.password.get_secret_value()) if self.username and self.password else None

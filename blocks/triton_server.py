@@ -12,7 +12,7 @@ from delivery.records import TRITON
 from delivery.store import Store
 
 Url = Annotated[str, Field(pattern=r"^https?://")]
-HostPort = Annotated[str, Field(pattern=r"^[^/\s]+:\d+$")]
+Grpc = Annotated[str, Field(pattern=r"^(grpcs://)?[^/\s]+:\d+$")]
 
 
 class TritonServer(NamedBlock):
@@ -33,7 +33,10 @@ class TritonServer(NamedBlock):
 
     name: str = Field(default="dev", description="Name under which the server is enrolled.")
     http: list[Url] = Field(min_length=1, description="HTTP base URL of every replica, for inference and health.")
-    grpc: list[HostPort] = Field(min_length=1, description="host:port of gRPC of every replica, in the same order.")
+    grpc: list[Grpc] = Field(
+        min_length=1,
+        description="host:port of gRPC of every replica, in the same order; grpcs://host:port where it speaks TLS.",
+    )
     key: SecretStr = Field(description="Key of the restricted control APIs.")
     repository: Path = Field(description="Root of the model repository whose models/ every replica mounts.")
     timeout_s: float = Field(default=5.0, gt=0, description="Seconds that an inference or a question may take.")

@@ -57,7 +57,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         params: The learner's parameters; `C` and `max_iter` for iris.
         metric: What the gate compares, measured on held-out rows.
         threshold: The metric must be above it.
-        beat_champion: Also ask that the metric is not below that of the version that *alias* names now.
+        beat_champion: Also ask that the metric is not below that of the version that is live for *alias*.
         release: False ends after the registration.
         force: Release bytes that failed before.
         model: Registered name in MLflow, and folder in the repository.
@@ -78,7 +78,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
 
     with announced(people, store, model, alias) as news:
         preflight(mlflow, store, release=release)
-        champion = registry_steps.champion(mlflow, model, alias, compare=beat_champion)
+        champion = registry_steps.champion(mlflow, store, model, alias, compare=beat_champion)
         data = feature_steps.read(features, plan.table) if features and plan.table else None
         trained = training.train(plan, data)
         run = tracking.log_run(mlflow, trained)

@@ -69,7 +69,7 @@ class DemoTriton(Story):
         onnx = make(where.store.paths(MODEL).onnx(good).read_bytes())
         digest = sha256(onnx).hexdigest()
         tracking = MlflowTracking(self.settings.mlflow, "demo", self.settings.mlflow_auth)
-        run_id = tracking.open_run(uuid4().hex)
+        run_id = tracking.open_run(uuid4().hex, digest)
         changes = {"run_id": run_id, "sha256": digest, "size": len(onnx)}
         manifest = where.store.manifest(MODEL, good).model_copy(update=changes)
         run = tracking.log_files(run_id, onnx, manifest)

@@ -1,30 +1,40 @@
 """Versions and aliases in MLflow."""
 
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from adapters import mlflow_registry
 from adapters.mlflow_registry import Registration
 from adapters.mlflow_tracking import LoggedRun
 from blocks.mlflow_registry import MlflowRegistry
-from delivery.errors import NotFound
+from delivery.errors import Damaged, DigestMismatch, NotFound, Unreadable
 from delivery.freshness import Newest
 from delivery.gate import Verdict
+from delivery.names import version_number
 from delivery.records import Candidate
+from delivery.store import Store
 from learners.training import Trained
 from tasks.step import step
 
 
 @step(retries=1)
-def champion(registry: MlflowRegistry, model: str, alias: str, *, compare: bool) -> bytes | None:
-    """Return the ONNX that the alias names now, if it is to be compared with and there is one."""
-    client = registry.connect()
-    version = client.alias(model, alias)
-    if version is None or not compare:
+def champion(registry: MlflowRegistry, store: Store, model: str, alias: str, *, compare: bool) -> bytes | None:
+    """
+    Return the ONNX that is live for the alias, if it is to be compared with and there is one.
+
+    Raises:
+        DigestMismatch: The repository lost the bytes that are live, and MLflow has others.
+    """
+    live = store.current(model).variants.get(alias)
+    if live is None or not compare:
         return None
-    with TemporaryDirectory() as folder:
-        target = Path(folder) / "model.onnx"
-        client.fetch(client.candidate(model, alias, version), target.name, target)
-        return target.read_bytes()
+    version = live.active_version
+    with suppress(Damaged, NotFound, Unreadable):
+        return store.onnx(model, version, live.sha256)
+    lost = Candidate(model=model, alias=alias, version=version, run_id=live.run_id, sha256=live.sha256)
+    return _fetched(registry.connect(), lost)
 
 
 @step()
@@ -49,10 +59,11 @@ def resolve(registry: MlflowRegistry, model: str, alias: str, version: int | Non
     Return the version that the alias names, or *version*, as a candidate.
 
     Raises:
+        InvalidName: *version* is no version.
         NotFound: The alias names nothing, or there is no such version.
     """
     client = registry.connect()
-    named = version or client.alias(model, alias)
+    named = client.alias(model, alias) if version is None else version_number(version)
     if named is None:
         msg = f"alias {alias} of {model} names no version in MLflow; pass version=, or release one under it"
         raise NotFound(msg)
@@ -63,3 +74,15 @@ def resolve(registry: MlflowRegistry, model: str, alias: str, version: int | Non
 def newest(registry: MlflowRegistry, model: str, alias: str) -> Newest | None:
     """Return the version that was trained last among those that passed the gate, as a candidate for the alias."""
     return registry.connect().newest(model, alias)
+
+
+def _fetched(client: mlflow_registry.MlflowRegistry, candidate: Candidate) -> bytes:
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "model.onnx"
+        client.fetch(candidate, target.name, target)
+        content = target.read_bytes()
+    if (found := sha256(content).hexdigest()) != candidate.sha256:
+        name = f"{candidate.model} v{candidate.version}"
+        msg = f"model.onnx of {name} in MLflow is {found[:12]}, what is live is {candidate.sha256[:12]}"
+        raise DigestMismatch(msg)
+    return content

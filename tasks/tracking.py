@@ -8,12 +8,15 @@ from delivery.gate import Verdict
 from learners.training import Trained
 from tasks.step import step
 
+LONGEST_S = 1800
+"""Each call has a deadline of its own; this is for a model of many hundred megabytes."""
 
-@step()
+
+@step(timeout_s=LONGEST_S)
 def log_run(registry: MlflowRegistry, trained: Trained) -> LoggedRun:
     """Log a training: parameters, metrics, model, ONNX, picture, manifest. A retry goes on with the same run."""
     tracking = registry.tracking()
-    return tracking.log(tracking.open_run(str(flow_run.id)), trained)
+    return tracking.log(tracking.open_run(str(flow_run.id), trained.sha256), trained)
 
 
 @step()

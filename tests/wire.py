@@ -29,7 +29,7 @@ def wire() -> Iterator[Wire]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             content = self.rfile.read(int(self.headers.get("content-length", 0)))
-            body = json.loads(content) if content else None
+            body = json.loads(content) if "json" in self.headers.get("content-type", "") else content or None
             key = f"{self.command} {self.path.split('?')[0]}"
             told.asked.append((key, body))
             status, answer = told.answers.get(key, lambda _: (404, {"message": "not here"}))(body)
@@ -42,7 +42,7 @@ def wire() -> Iterator[Wire]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

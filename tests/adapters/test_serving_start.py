@@ -16,6 +16,8 @@ from blocks.serving_api import ServingApi
 from delivery.errors import Refused, Unreachable
 from tasks.serving import ensure_up
 
+NOT_READY = {"status": "error", "error": "not_ready", "message": "A: v2 is not loaded"}
+"""A 503 of the app; most gateways answer 503 too when nobody is behind them, in other words."""
 SERVER = """
 import http.server, os, sys
 if os.fork():
@@ -35,14 +37,16 @@ def app(url: str, *command: str, longest_s: float = 20) -> ServingStart:
     return ServingStart([url], command, timeout_s=1, longest_s=longest_s)
 
 
-@pytest.mark.parametrize("answer", [(200, b"ok"), (200, b"<html>nonsense"), (404, {}), (401, {}), (500, {}), (503, {})])
+@pytest.mark.parametrize(
+    "answer", [(200, b"ok"), (200, b"<html>nonsense"), (404, {}), (401, {}), (500, {}), (503, NOT_READY)]
+)
 def test_who_answers_is_up_whatever_the_answer_is(answer):
     with wire() as told:
         told.answers["GET /healthz"] = lambda _: answer
         assert app(told.url).down() == []
 
 
-@pytest.mark.parametrize("answer", [(0, b""), (502, b""), (504, b"")])
+@pytest.mark.parametrize("answer", [(0, b""), (502, b""), (504, b""), (503, b""), (503, b"<html>"), (503, {})])
 def test_who_hangs_up_and_a_gateway_with_nobody_behind_it_is_down(answer):
     with wire() as told:
         told.answers["GET /healthz"] = lambda _: answer

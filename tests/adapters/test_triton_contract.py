@@ -1,6 +1,7 @@
 """One contract, held by the fake Triton and by the real tritonserver: what the engine relies on."""
 
 import shutil
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from tritons import KINDS, running
 from adapters.triton import triton_engine
 from adapters.triton_control import GRPC_KEY_HEADER
 from delivery.engine import Seen, Served
-from delivery.errors import Broken, NotReady, Refused, SmokeFailed, Unreachable
+from delivery.errors import Broken, Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
 from delivery.records import Candidate, Current, EngineRef, Variant
 from delivery.store import Store
 from delivery.store.folders import candidate_folder
@@ -184,13 +185,30 @@ def test_an_undone_first_release_serves_nothing(triton, replica, store):
     assert not (triton.models / MODEL / "config.pbtxt").exists()
 
 
-def test_a_corrupt_file_is_broken_and_what_serves_goes_on(triton, replica, store):
+def test_a_file_that_triton_cannot_load_is_broken_and_what_serves_goes_on(triton, replica, store):
+    replica.follow(decide(store, {"A": (1, None)}))
+    made = put(store, 4, replace(iris(10.0), onnx=b"not an onnx"))
+
+    with pytest.raises(Broken):
+        replica.load(made)
+    assert unversioned(triton) == 1
+
+
+def test_a_file_that_was_damaged_in_the_repository_condemns_nobody(triton, replica, store):
     replica.follow(decide(store, {"A": (1, None)}))
     store.paths(MODEL).onnx(2).write_bytes(b"not an onnx")
 
-    with pytest.raises(Broken):
+    with pytest.raises(Damaged):
         replica.load(candidate(store, 2))
     assert unversioned(triton) == 1
+
+
+def test_what_triton_cannot_load_after_the_decision_is_not_followed_and_condemns_nobody(replica, store):
+    decided = decide(store, {"A": (1, None)})
+    store.paths(MODEL).onnx(1).write_bytes(b"not an onnx")
+
+    with pytest.raises(NotFollowed):
+        replica.follow(decided)
 
 
 def test_a_wrong_answer_is_broken(replica, store):

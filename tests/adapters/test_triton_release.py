@@ -149,17 +149,21 @@ CANDIDATES = {
     "an opset of the future": lambda: carrying(with_opset(99)),
     "external data": lambda: carrying(with_external_data()),
 }
+MAY_ANSWER_5XX = {"fails at inference", "string labels", "zipmap"}
+"""They load, and a 5xx of an engine says nothing about bytes. In a release the trial comes before; here it does not."""
 
 
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("kind", CANDIDATES)
 def test_a_candidate_that_is_no_good_is_refused_and_v1_answers_on(release, store, kind):
-    with pytest.raises(Broken, match=r"best_model A: v1 serves"):
+    error = (Broken, Unreachable) if kind in MAY_ANSWER_5XX else Broken
+    with pytest.raises(error, match=r"best_model A: v1 serves") as told:
         release(2, CANDIDATES[kind]())
 
+    condemned = isinstance(told.value, Broken)
     assert store.current("best_model").version_of("A") == 1
-    assert not store.paths("best_model").version(2).exists()
-    assert len(list(store.paths("best_model").failed.iterdir())) == 1
+    assert store.paths("best_model").version(2).exists() is not condemned
+    assert len(list(store.paths("best_model").failed.glob("*"))) == condemned
 
 
 @pytest.mark.usefixtures("live")

@@ -194,7 +194,7 @@ def test_a_candidate_worse_than_the_champion_is_rejected(unchanged):
 def register(api, trained) -> Candidate:
     """Train elsewhere: log and register what the gate of a flow would never let pass."""
     tracking = MlflowTracking(api.settings.mlflow, "elsewhere")
-    run = tracking.log(tracking.open_run(uuid4().hex), trained)
+    run = tracking.log(tracking.open_run(uuid4().hex, trained.sha256), trained)
     registration = Registration("best_model", run.run_id, run.source, run.model_id, {"sha256": trained.sha256})
     version = api.place.registry.register(registration)
     return api.place.registry.candidate("best_model", "A", version)

@@ -39,7 +39,7 @@ class Model:
         """Register what was trained then, as a training does."""
         trained = replace(trained, trained_at_utc=trained_at_utc)
         tracking = MlflowTracking(self.api.settings.mlflow, "elsewhere")
-        run = tracking.log(tracking.open_run(uuid4().hex), trained)
+        run = tracking.log(tracking.open_run(uuid4().hex, trained.sha256), trained)
         tags = {"sha256": trained.sha256, "gate": gate, "trained_at_utc": trained_at_utc}
         return self.api.place.registry.register(Registration(self.name, run.run_id, run.source, run.model_id, tags))
 

@@ -306,7 +306,7 @@ def test_a_folder_that_is_no_batch_is_left_alone(store, root, file):
 def test_a_folder_that_cannot_be_written_is_told_before_a_row_is_answered(store, tmp_path, file):
     (tmp_path / "plain").write_text("no folder")
 
-    with pytest.raises(Unwritable, match="plain cannot be written"):
+    with pytest.raises(Unwritable, match="plain/.work/b cannot be written"):
         make(store, tmp_path / "plain", parquet=file)
 
 
