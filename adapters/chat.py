@@ -35,9 +35,8 @@ class Webhook:
 
 
 class Silence:
-    """Nobody to tell: no webhook is configured."""
+    """Nobody to tell: no webhook is configured. Whoever tells logs what is told, with a chat or without."""
 
-    def say(self, text: str) -> bool:
-        """Log *text*."""
-        log.info("%s", text)
+    def say(self, text: str) -> bool:  # noqa: ARG002 - of the protocol
+        """Tell nobody."""
         return False
