@@ -1,9 +1,10 @@
-"""`python -m blocks`: create or update the blocks of an environment from its settings."""
+"""`python -m blocks`: create or update the blocks of an environment from its settings, and the automation."""
 
 import os
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.automations import save_automation
 from blocks.batch_folder import BatchFolder
 from blocks.chat_webhook import ChatWebhook
 from blocks.feature_store import FeatureStore
@@ -48,6 +49,7 @@ def save_blocks(settings: Settings) -> list[str]:
     with temporary_settings({PREFECT_API_URL: api}):
         for block in blocks_of(settings):
             block.save(settings.environment, overwrite=True)
+        save_automation()
     return [f"{block.get_block_type_slug()}/{settings.environment}" for block in blocks_of(settings)]
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from delivery.alias import AliasState, is_late, state_of
 from delivery.engine import Engine, EngineFor, Seen, Sighting
-from delivery.errors import CorruptRecord, DeliveryError, Unreadable
+from delivery.errors import DeliveryError, Unreadable
 from delivery.records import Current, EngineRef, Journal, Variant
 from delivery.registry import Registry
 from delivery.store import Store
@@ -46,6 +46,8 @@ class View:
         """Note what replicas serve, and where it is not what is decided."""
         for sighting in sightings:
             self.sightings[*sighting.engine.key, sighting.replica] = sighting
+            if sighting.seen is None and not _is_enrolled(sighting.engine, current):
+                continue
             if sighting.seen is None:
                 self.find(f"{sighting.replica} does not answer: {sighting.absent}", mendable=False)
             elif not agrees(sighting, current):
@@ -117,12 +119,12 @@ def _on_disk(store: Store, model: str) -> View:
     view = View(model)
     try:
         view.current, view.journal = store.current(model), store.journal(model)
-    except (CorruptRecord, Unreadable) as lost:
+    except DeliveryError as lost:
         view.find(str(lost))
     if view.journal:
-        what, version = view.journal.kind, view.journal.candidate.version
-        view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} is open")
-    with suppress(Unreadable):  # what cannot be read is found above, or by the next pass
+        what, version, run = view.journal.kind, view.journal.candidate.version, view.journal.run
+        view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} by {run.flow_run_name or run.who} is open")
+    with suppress(DeliveryError):  # what cannot be read is found above, or by the next pass
         if left := store.debris(model):
             view.find(f"a killed writer left {', '.join(path.name for path in left)}")
     return view
@@ -175,6 +177,10 @@ def _see_aliases(store: Store, registry: Registry, view: View, current: Current,
             if state is AliasState.UNKNOWN:
                 return False
     return True
+
+
+def _is_enrolled(engine: EngineRef, current: Current) -> bool:
+    return any(variant.follows(*engine.key) for variant in current.variants.values())
 
 
 def _told(seen: Seen) -> str:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from blocks.settings import Settings
 from delivery.errors import DeliveryError
+from stack.engines import engines
 from stack.errors import StackError
 from stack.operate import history, prune, reconcile, rollback, status
 from stack.parts import BIN
@@ -52,7 +53,7 @@ def down() -> None:
     typer.echo("stopped")
 
 
-for verb in (status, history, rollback, reconcile, prune):
+for verb in (status, history, rollback, engines, reconcile, prune):
     app.command()(verb)
 
 

@@ -9,15 +9,16 @@ import typer
 
 from blocks.settings import Settings
 from delivery.attempt import rolled_back
-from delivery.errors import AlreadyLive
-from delivery.history import damage
+from delivery.errors import AlreadyLive, DeliveryError, DigestRefused, Unreadable
+from delivery.history import damage, readable
 from delivery.prune import prune as prune_model
 from delivery.reconcile import AliasPolicy
 from delivery.records import Run
 from delivery.release import carry_out
 from stack.loop import reconcile_for_ever
+from stack.people import people
 from stack.place import place
-from stack.status import line, parts_status, told, views
+from stack.status import disagrees, line, parts_status, told, views
 
 MODEL = "best_model"
 Model = Annotated[str, typer.Option(help="Registered name in MLflow, and folder in the repository.")]
@@ -32,17 +33,20 @@ def status() -> None:
     seen = views(where)
     for view in seen:
         typer.echo("\n".join(told(where, view)))
-    sys.exit(int(any(view.findings for view in seen) or any(state != "running" for _, state, _ in rows)))
+    sys.exit(int(any(disagrees(where, view) for view in seen) or any(state != "running" for _, state, _ in rows)))
 
 
 def history(model: Model = MODEL) -> None:
     """Show every decision and event of a model, newest first, and verify the record; exit code 1 if it is not whole."""
     store = place(Settings()).store
-    told = [(entry.at_utc, line(entry)) for entry in store.entries(model)]
-    told += [(event.at_utc, f"   - {event.at_utc} {event.kind}: {event.message}") for event in store.events(model)]
-    for _, text in sorted(told, key=lambda pair: pair[0], reverse=True):
+    entries, _ = readable(store, model)
+    rows, wrong = [(entry.at_utc, line(entry)) for entry in reversed(entries)], list(damage(store, model))
+    try:
+        rows += [(event.at_utc, f"   - {event.at_utc} {event.kind}: {event.message}") for event in store.events(model)]
+    except Unreadable as lost:
+        wrong.append(str(lost))
+    for _, text in sorted(rows, key=lambda pair: pair[0], reverse=True):
         typer.echo(text)
-    wrong = list(damage(store, model))
     typer.echo("\n".join(f"  ! {what}" for what in wrong) or f"{model}: the record is whole")
     sys.exit(int(bool(wrong)))
 
@@ -56,7 +60,8 @@ def rollback(
     force: Annotated[bool, typer.Option(help="Also to a version that failed or was rolled back before.")] = False,
 ) -> None:
     """Go back to an older version at once, without Prefect and without MLflow; what is left behind is refused."""
-    where = place(Settings())
+    settings = Settings()
+    where, team = place(settings), people(settings)
     try:
         with rolled_back(
             where.store,
@@ -65,14 +70,19 @@ def rollback(
             version,
             engine_for=where.engine_for,
             registry=where.registry,
-            run=Run(who=_person()),
+            run=Run(who=person()),
             why=reason,
         ) as release:
             carry_out(release, force=force)
     except AlreadyLive as live:
         typer.echo(str(live))
         return
+    except DeliveryError as error:
+        team.hear_no(model, alias, error)
+        hint = "; --force goes back to it all the same" if isinstance(error, DigestRefused) else ""
+        sys.exit(f"interlock: {error}{hint}")
     typer.echo(f"{release.current.describe(alias)} ({release.outcome})")
+    team.hear_of(release)
 
 
 def reconcile(
@@ -82,9 +92,10 @@ def reconcile(
     ] = AliasPolicy.REPORT,
 ) -> None:
     """Make everything equal the decisions; exit code 1 if something could not be mended."""
-    reconciler = place(Settings()).reconciler("interlock reconcile", policy)
+    settings = Settings()
+    reconciler = place(settings).reconciler("interlock reconcile", policy)
     if every is not None:
-        reconcile_for_ever(reconciler, every)
+        reconcile_for_ever(reconciler, every, people(settings))
     reports = reconciler.reconcile(reconciler.store.models())
     for report in reports:
         typer.echo(report.told)
@@ -105,10 +116,11 @@ def prune(
             failed=failed,
             engine_for=where.engine_for,
             registry=where.registry,
-            run=Run(who=_person()),
+            run=Run(who=person()),
         )
         typer.echo(f"{model}: removed {', '.join(removed) or 'nothing'}")
 
 
-def _person() -> str:
+def person() -> str:
+    """Return who types the command."""
     return f"{getpass.getuser()}@{socket.gethostname()}"

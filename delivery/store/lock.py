@@ -62,7 +62,7 @@ def stop_request(paths: ModelPaths, holder: str) -> StopRequest | None:
 
 def holder(paths: ModelPaths) -> str:
     """Return who signed the lock last, as a person reads it, with the command that ends it."""
-    who = _signature(paths)
+    who = signature(paths)
     if who is None:
         return "somebody who left no name"
     name = f"process {who['pid']} on {who['host']}"
@@ -89,7 +89,7 @@ def _acquire(file: IO[str], paths: ModelPaths, deadline: float, interrupter: Run
 
 def _ask_to_stop(paths: ModelPaths, run: Run, asked: str) -> str:
     """Ask whoever holds the lock now, once; return whom."""
-    holding = str((_signature(paths) or {}).get("holder", ""))
+    holding = str((signature(paths) or {}).get("holder", ""))
     if holding and holding != asked:
         request = StopRequest(holder=holding, who=run.who, at_utc=utc_stamp())
         with writing(paths.releases):
@@ -97,7 +97,8 @@ def _ask_to_stop(paths: ModelPaths, run: Run, asked: str) -> str:
     return holding
 
 
-def _signature(paths: ModelPaths) -> dict[str, Any] | None:
+def signature(paths: ModelPaths) -> dict[str, Any] | None:
+    """Return what the last holder wrote into the lock about itself, if that can be read."""
     with suppress(OSError, ValueError):
         content = json.loads(paths.lock.read_text())
         if isinstance(content, dict) and {"holder", "pid", "host", "since_utc", *Run.model_fields} <= set(content):
