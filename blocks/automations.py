@@ -1,6 +1,7 @@
 """Prefect's automation for runs that nobody is left to end: their process and its worker were killed together."""
 
 from datetime import timedelta
+from typing import cast
 
 from prefect.automations import Automation
 from prefect.client.schemas.objects import StateType
@@ -41,7 +42,7 @@ def save_automation() -> None:
     """Create the automation, or replace it: there is one for both environments."""
     wanted = crash_silent_runs()
     try:
-        made = Automation.read(name=wanted.name)
+        made = cast("Automation", Automation.read(name=wanted.name))  # typed as if it had to be awaited
     except ValueError:
         wanted.create()
         return

@@ -55,6 +55,4 @@ class People:
 def people(settings: Settings) -> People:
     """Return whom *settings* name; nothing is opened before the first message."""
     chat = Webhook(settings.chat_url.get_secret_value(), CHAT_S) if settings.chat_url else Silence()
-    return People(
-        chat, HttpClient(settings.prefect_reached, PREFECT_S, auth=settings.prefect_auth), settings.prefect_ui
-    )
+    return People(chat, settings.prefect_reached, settings.prefect_ui, settings.prefect_auth)
