@@ -18,6 +18,7 @@ from hooked_flows import go_file
 from replicas import MODEL, Replicas
 from runs import FlowRun, deploy_like_ours, deployment, start, wait_for
 
+from blocks.automations import SILENT
 from blocks.serving_api import ServingApi
 from stack.processes import Supervisor
 
