@@ -1,4 +1,4 @@
-"""The hook, called by itself; what it does after a kill is in `test_worker_scenarios`, what it tells in `test_telling`."""
+"""The hook, called by itself; after a kill it is in `test_worker_scenarios`, and what it tells in `test_telling`."""
 
 import pytest
 from prefect.client.schemas.objects import FlowRun

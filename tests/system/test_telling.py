@@ -1,4 +1,4 @@
-"""Every end of a run is told, in the chat and in the run's log, with a link to the run; a rollback from the shell too."""
+"""Every end of a run is told, in the chat and in its log, with a link to it; a rollback from the shell too."""
 
 from uuid import uuid4
 

@@ -159,6 +159,18 @@ def test_worker_and_flow_are_killed(replicas, api, record_property, point):
     whole(replicas)
 
 
+@pytest.mark.slow
+def test_a_run_that_nobody_is_left_to_end_is_called_crashed(replicas, api):
+    """By the automation, which misses its heartbeat; until then it is shown as running."""
+    run = begun(replicas, BEFORE)
+    process = run.process()
+    os.kill(Supervisor(api.settings).pids()["worker"], signal.SIGKILL)
+    process.kill()
+    replicas.let_go()
+    assert "no heartbeat" in run.ends_as("CRASHED", SILENT.total_seconds() + END_S)
+    whole(replicas)
+
+
 @pytest.mark.parametrize("good", [pytest.param(True, id="a good version"), pytest.param(False, id="a broken one")])
 def test_prefects_server_is_down_for_thirty_seconds(replicas, api, record_property, good):
     """The release ends during the outage, whatever its end; Prefect is told afterwards."""
