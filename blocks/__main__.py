@@ -49,7 +49,7 @@ def save_blocks(settings: Settings) -> list[str]:
     with temporary_settings({PREFECT_API_URL: api}):
         for block in blocks_of(settings):
             block.save(settings.environment, overwrite=True)
-        save_automation()
+        save_automation(settings)
     return [f"{block.get_block_type_slug()}/{settings.environment}" for block in blocks_of(settings)]
 
 

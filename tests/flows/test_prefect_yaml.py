@@ -68,9 +68,12 @@ def test_the_hook_takes_what_prefect_passes_by_keyword():
     assert list(inspect.signature(recover_run).parameters) == ["flow", "flow_run", "state"]
 
 
-def test_only_runs_of_our_deployments_are_called_crashed():
-    assert crash_silent_runs().trigger.match_related["prefect.resource.id"] == ["prefect.tag.interlock"]
-    assert all("interlock" in deployment["tags"] for deployment in DEPLOYMENTS)
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_only_runs_of_our_deployments_are_called_crashed(environment):
+    tags = [related["prefect.resource.id"] for related in crash_silent_runs(environment, None).trigger.match_related]
+
+    assert tags == [["prefect.tag.interlock"], [f"prefect.tag.{environment}"]]
+    assert all(set(d["tags"]) == {"interlock", d["name"]} for d in DEPLOYMENTS)
 
 
 def test_every_flow_is_for_the_same_model_by_default():

@@ -175,7 +175,7 @@ def test_the_engines_that_are_enrolled_are_listed_and_the_last_one_stays(api, li
 
 
 def test_the_stack_ships_the_automation_that_crashes_runs_without_a_heartbeat(api):
-    (made,) = [a for a in api.prefect("automations/filter", {}) if a["name"] == "interlock: runs that fell silent"]
+    (made,) = [a for a in api.prefect("automations/filter", {}) if a["name"] == "interlock dev: runs that fell silent"]
 
     assert made["enabled"]
     assert made["actions"][0]["state"] == "CRASHED"
