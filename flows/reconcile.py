@@ -47,7 +47,10 @@ def reconcile(
         mlflow = MlflowRegistry.named(registry).connect()
         reports = steps.reconcile(Reconciler(store, engine_for, mlflow, this_run(), policy), model)
         publish_reports(reports)
-        told = [news.say(f"RECONCILED {report.told}") for report in reports if report.found]
+        told = [f"RECONCILED {report.told}" for report in reports if report.found]
+        for report in reports:
+            if report.found and not report.busy:  # what is being released is looked at when that has ended
+                news.say(f"RECONCILED {report.told}")
         if any(report.failed for report in reports):
             return Failed(message="; ".join(told))
         mended = any(report.done for report in reports)

@@ -146,5 +146,5 @@ def serves(store: Store, model: str, alias: str, seen: Sequence[Sighting] = ()) 
         return serving(store.current(model), alias, seen)
     except InvalidName:
         return ""  # there is no such model, so nothing can serve
-    except DeliveryError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, telling must not hide what is told
         return f"what serves is not known: {error}"

@@ -3,10 +3,11 @@
 import logging
 
 import pytest
+from fakes import RUN, candidate_of
 from wire import wire
 
 from adapters.chat import Webhook
-from delivery.reconcile import Reconciler, Report
+from delivery.reconcile import AliasPolicy, Reconciler, Report
 from delivery.records import Run
 from stack.loop import MOST, Teller
 from stack.people import People
@@ -97,3 +98,22 @@ def test_a_decision_that_was_rebuilt_is_something_done(world, release):
     (report,) = Reconciler(world.store, world.engine_for, world.registry, Run()).reconcile(["best_model"])
 
     assert "rebuilt the decision, epoch 1" in report.done
+
+
+def test_a_refused_version_that_an_alias_was_moved_to_is_told_without_a_flag_that_the_loop_does_not_have(
+    world, release
+):
+    release(1)
+    release(2)
+    with world.store.writer("best_model", RUN) as writer:
+        writer.refuse_digest(candidate_of(1).sha256, 1, "customers complained")
+    world.registry.aliases["best_model", "A"] = 1
+
+    (report,) = Reconciler(world.store, world.engine_for, world.registry, RUN, AliasPolicy.RELEASE).reconcile(
+        ["best_model"]
+    )
+
+    assert report.failed
+    assert "best_model v1 holds bytes that failed before (v1, " in report.told
+    assert "customers complained" in report.told
+    assert "force" not in report.told
