@@ -41,6 +41,7 @@ def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
         news.store = store = ModelRepository.named(names["repository"]).connect()
         left = _left_open(store, flow_run, log)
     except DeliveryError as error:
+        log.warning("run ended as %s; what it left open is not known: %s", state.name, error)
         _tell_end(news, state, f"; what it left open is not known: {error}")
         return
     if not left:

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Crashed
+from runs import wait_for
 from wire import wire
 
 from blocks.chat_webhook import ChatWebhook
@@ -41,8 +42,13 @@ def newest_run(api, flow):
 
 
 def logs(api, run_id) -> str:
+    """All that the run logged: lines arrive some seconds later, the hook's last."""
     body = {"logs": {"flow_run_id": {"any_": [run_id]}}, "limit": 200}
-    return "\n".join(line["message"] for line in api.prefect("logs/filter", body))
+
+    def lines() -> str:
+        return "\n".join(line["message"] for line in api.prefect("logs/filter", body))
+
+    return wait_for(lambda: (text := lines()) and "run ended as Failed" in text and text, 30, "no log arrived")
 
 
 @pytest.mark.parametrize(
@@ -85,9 +91,8 @@ def test_what_serves_is_told_with_a_typo_in_the_model_left_out(api, live, chat):
 def test_without_a_chat_the_runs_log_has_the_message(api, live):
     train_register_reload(learner="irris", return_state=True)
 
-    assert "FAILED: best_model A candidate (run none): no learner 'irris'" in logs(
-        api, newest_run(api, "train-register-reload")["id"]
-    )
+    logged = logs(api, newest_run(api, "train-register-reload")["id"])
+    assert "FAILED: best_model A candidate (run none): no learner 'irris'" in logged
 
 
 @pytest.mark.parametrize("state", [Crashed(message="its process was killed"), Cancelled(message="by an operator")])
