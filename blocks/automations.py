@@ -53,7 +53,7 @@ def save_automation(settings: Settings) -> None:
     except ValueError:
         wanted.create()
         return
-    wanted.id = made.id
+    wanted.id, wanted.enabled = made.id, made.enabled  # an operator may have switched it off
     wanted.update()
 
 
