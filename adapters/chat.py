@@ -3,6 +3,8 @@
 import logging
 from typing import Protocol
 
+import httpx
+
 from adapters.http import HttpClient
 from delivery.errors import DeliveryError
 
@@ -22,22 +24,21 @@ class Webhook:
     def __init__(self, url: str, timeout_s: float) -> None:
         """Nothing is opened before the first message."""
         self._url = url
-        self._http = HttpClient(url, timeout_s)
+        self._timeout_s = timeout_s
 
     def say(self, text: str) -> bool:
         """Send *text*; a failure is logged without the URL and never raised: telling must not fail a release."""
         try:
-            self._http.call("POST", self._url, json={"text": text})
-        except DeliveryError as error:
+            HttpClient(self._url, self._timeout_s).call("POST", self._url, json={"text": text})
+        except (DeliveryError, httpx.InvalidURL) as error:
             log.warning("the chat was not told (%s): %s", type(error).__name__, text)
             return False
         return True
 
 
 class Silence:
-    """Nobody to tell: no webhook is configured."""
+    """Nobody to tell: no webhook is configured. Whoever tells logs what is told, with a chat or without."""
 
-    def say(self, text: str) -> bool:
-        """Log *text*."""
-        log.info("%s", text)
+    def say(self, text: str) -> bool:  # noqa: ARG002 - of the protocol
+        """Tell nobody."""
         return False

@@ -31,6 +31,7 @@ from pyarrow import parquet
 from benchmarks.place import table
 from benchmarks.shelf import Shelf
 from blocks.batch_folder import BatchFolder
+from blocks.chat_webhook import ChatWebhook
 from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository
 from delivery.encoding import encode_table
@@ -68,6 +69,7 @@ def prepare(home: Path) -> Path:
     with store.writer("best_model", Run(who="bench")) as writer:
         writer.materialize(candidate, lambda name, path: shelf.fetch(candidate, name, path))
     ModelRepository(root=store.root).save("dev", overwrite=True)
+    ChatWebhook().save("dev", overwrite=True)
     FeatureStore(url=f"sqlite:///{home}/features.db").save("dev", overwrite=True)
     BatchFolder(root=home / "batches").save("dev", overwrite=True)
     return store.paths("best_model").onnx(1)

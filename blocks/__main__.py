@@ -1,4 +1,4 @@
-"""`python -m blocks --server URL`: create the blocks of an environment, on a Prefect server elsewhere."""
+"""`python -m blocks --server URL`: make the blocks of an environment and its automation, on a server elsewhere."""
 
 import sys
 from contextlib import suppress
@@ -10,6 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.automations import save_automation
 from blocks.batch_folder import BatchFolder
 from blocks.chat_webhook import ChatWebhook
 from blocks.feature_store import FeatureStore
@@ -70,6 +71,7 @@ def save_blocks(settings: Settings, server: str, *, overwrite: bool) -> list[str
             raise Refused(f"{server} has {', '.join(taken)} already; --overwrite replaces them")
         for block in blocks:
             block.save(name, overwrite=True)
+        save_automation(settings)
     return [f"{slug}/{name}" for slug in slugs]
 
 

@@ -1,8 +1,10 @@
 """A secret in a file that only its owner can read; made at first use, whole at every instant."""
 
+import fcntl
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -17,12 +19,9 @@ def secret_in(path: Path, user: str = "") -> SecretStr:
         user: What a secret that is made begins with, such as `interlock:`.
     """
     if not (line := _first_line(path)):
-        unfinished = _unfinished(path, user + secrets.token_hex(32))
-        if path.exists():
-            unfinished.replace(path)
-        with suppress(FileExistsError, FileNotFoundError):  # who makes it at the same instant decides for both
-            os.link(unfinished, path)
-        unfinished.unlink(missing_ok=True)
+        with _one_at_a_time(path.parent):
+            if not _first_line(path):
+                write_secret(path, user + secrets.token_hex(32))
         line = _first_line(path)
     return SecretStr(line)
 
@@ -30,6 +29,17 @@ def secret_in(path: Path, user: str = "") -> SecretStr:
 def write_secret(path: Path, secret: str) -> None:
     """Replace the file at once; whoever reads it meanwhile has the old one."""
     _unfinished(path, secret).replace(path)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _first_line(path: Path) -> str:

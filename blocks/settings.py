@@ -4,6 +4,7 @@ Settings of one environment, `dev` or `prod`, from the environment variables `IN
 Two environments run side by side: each has its own folder, ports, token, work pool and block names.
 """
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -131,6 +132,25 @@ class Settings(BaseSettings):
     def prefect_api(self) -> str:
         """The API of the local stack's Prefect server."""
         return f"{self.local_url('prefect')}/api"
+
+    @property
+    def prefect_reached(self) -> str:
+        """The API of the Prefect server that releases are seen in: the local stack's, if one was ever brought up."""
+        local = self.supervisor_config.exists()
+        return self.prefect_api if local else os.environ.get("PREFECT_API_URL", self.prefect_api)
+
+    @property
+    def prefect_ui(self) -> str:
+        """Where that server's runs are seen."""
+        return os.environ.get("PREFECT_UI_URL", self.prefect_reached.removesuffix("/api")).rstrip("/")
+
+    @property
+    def prefect_auth(self) -> SecretStr | None:
+        """What that server asks for, `user:password`, if it does."""
+        if self.prefect_reached == self.prefect_api:
+            return self.prefect_login()
+        given = os.environ.get("PREFECT_API_AUTH_STRING", "")
+        return SecretStr(given) if given else None
 
     @property
     def mlflow(self) -> str:

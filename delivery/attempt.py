@@ -61,7 +61,7 @@ def released(
         if since:
             check_same_decision(store.current(candidate.model), since, candidate.alias)
         enrolled = store.current(candidate.model).variants.get(candidate.alias)
-        taking_part = _connected(engines, enrolled.engines if enrolled else (), engine_for)
+        taking_part = connected(engines, enrolled.engines if enrolled else (), engine_for)
         opened = Release(writer, candidate, taking_part, registry, run, why)
         with _undone_on_failure(opened, engine_for) as release:
             yield release
@@ -97,7 +97,7 @@ def rolled_back(
         with store.writer(model, run, wait_s=STOP_WAIT_S, interrupt=True) as writer:
             recover(writer, engine_for, registry)
             check_not_live(store.current(model), candidate)
-            taking_part = _connected([], engines_of(store, candidate), engine_for)
+            taking_part = connected([], engines_of(store, candidate), engine_for)
             opened = Rollback(writer, candidate, taking_part, registry, run, why)
             with _undone_on_failure(opened, engine_for) as rollback:
                 yield rollback
@@ -119,7 +119,7 @@ def check_same_decision(current: Current, since: Current, alias: str) -> None:
 def _undone_on_failure(release: R, engine_for: EngineFor) -> Iterator[R]:
     engines = {engine.ref.key: engine for engine in release.engines}
 
-    def connected(ref: EngineRef) -> Engine:
+    def known(ref: EngineRef) -> Engine:
         """The engines are known by now: Prefect's API, where blocks are, may be away when they are needed most."""
         return engines.get(ref.key) or engine_for(ref)
 
@@ -127,7 +127,7 @@ def _undone_on_failure(release: R, engine_for: EngineFor) -> Iterator[R]:
         yield release
         release.close()
     except BaseException as cause:
-        recovery = recover(release.writer, connected, release.registry, cause)
+        recovery = recover(release.writer, known, release.registry, cause)
         if not isinstance(cause, Exception):
             raise
         how = f" ({recovery.how})" if recovery else ""
@@ -156,7 +156,8 @@ def _serving(store: Store, model: str, alias: str) -> str:
         return f"what serves is not known: {error}"
 
 
-def _connected(engines: Sequence[Engine], enrolled: Sequence[EngineRef], engine_for: EngineFor) -> list[Engine]:
+def connected(engines: Sequence[Engine], enrolled: Sequence[EngineRef], engine_for: EngineFor) -> list[Engine]:
+    """Return every engine that takes part, the named ones and the *enrolled* ones, those that lead first."""
     named = {engine.ref.key: engine for engine in engines}
     others = [engine_for(ref) for ref in enrolled if ref.key not in named]
     return sorted([*named.values(), *others], key=lambda engine: not engine.leads)

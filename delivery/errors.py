@@ -18,6 +18,7 @@ Every error of a delivery, and what to do about it.
     |  |- OutOfTime           the release held the lock for as long as it may
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
+    |  |- LastEngine          without it nobody would serve an alias, and nobody forced it
     |  |- CorruptRecord       a record on disk does not parse or its checksum is off
     |  |- Damaged             the model repository holds other bytes than the record says
     |  |- Unreadable          a file cannot be read: of the model repository, or of rows that are to be predicted
@@ -103,6 +104,10 @@ class Stopped(Refused):
 
 class AlreadyLive(Refused):
     """What a rollback was asked for serves already."""
+
+
+class LastEngine(Refused):
+    """Without this engine nobody would serve an alias."""
 
 
 class CorruptRecord(Refused):

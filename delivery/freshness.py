@@ -51,7 +51,7 @@ def compare(store: Store, current: Current, alias: str, newest: Newest | None) -
         return Comparison(release=False, why=f"no version of {current.model} passed the gate yet")
     version, manifest = newest.candidate.version, newest.manifest
     if refusal := store.refusal(current.model, newest.candidate.sha256):
-        return Comparison(release=False, why=f"v{version} is the newest and holds {refusal.told}")
+        return Comparison(release=False, why=f"v{version} is the newest and holds {refusal.told_of(version)}")
     if newest.candidate.sha256 not in {variant.sha256 for variant in current.variants.values()}:
         tried = store.attempts(current.model, newest.candidate.sha256)
         if tried >= MOST_ATTEMPTS:

@@ -3,45 +3,45 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from delivery.errors import CorruptRecord, Unreadable
+from delivery.errors import DeliveryError
 from delivery.records import HistoryEntry
 from delivery.store import Store
 
 
+def readable(store: Store, model: str) -> tuple[list[HistoryEntry], list[str]]:
+    """Return the decisions that can be read, oldest first, and what keeps the others from being read."""
+    entries: list[HistoryEntry] = []
+    lost: list[str] = []
+    try:
+        epochs = store.epochs(model)
+    except DeliveryError as error:
+        return [], [str(error)]
+    for epoch in epochs:
+        try:
+            if entry := store.entry(model, epoch):
+                entries.append(entry)
+        except DeliveryError as error:
+            lost.append(str(error))
+    return entries, lost
+
+
 def damage(store: Store, model: str) -> Iterator[str]:
     """Yield what is wrong with the record; nothing if it is whole."""
-    readable: list[HistoryEntry] = []
-    try:
-        for epoch in store.epochs(model):
-            try:
-                if entry := store.entry(model, epoch):
-                    readable.append(entry)
-            except CorruptRecord as lost:
-                yield str(lost)
-        yield from _breaks(readable)
-        yield from _unlike_now(store, model, readable)
-    except Unreadable as unknown:
-        yield str(unknown)
-
-
-def _breaks(readable: list[HistoryEntry]) -> Iterator[str]:
-    for older, newer in pairwise(readable):
+    entries, lost = readable(store, model)
+    yield from lost
+    for older, newer in pairwise(entries):
         if not newer.before.same_decision(older.after):
             yield f"epoch {newer.epoch} does not continue epoch {older.epoch}: it was decided upon {newer.before.epoch}"
+    yield from _unlike_now(store, model, entries)
 
 
 def _unlike_now(store: Store, model: str, record: list[HistoryEntry]) -> Iterator[str]:
     try:
-        current = store.current(model)
-    except CorruptRecord as lost:
+        current, journal = store.current(model), store.journal(model)
+    except DeliveryError as lost:
         yield str(lost)
         return
     if record and record[-1].after != current:
         yield f"current.json says epoch {current.epoch}, which is not the newest decision on record, {record[-1].epoch}"
-    try:
-        settled = store.journal(model) is None
-    except CorruptRecord as lost:
-        yield str(lost)
-        return
-    if settled:
+    if journal is None:
         yield from (f"epoch {entry.epoch} has no outcome" for entry in record if entry.outcome == "open")

@@ -35,18 +35,28 @@ class AliasPolicy(Enum):
 
 @dataclass
 class Report:
-    """What one pass over one model found, and what it did about it; *failed* when that did not work."""
+    """
+    What one pass over one model found, and what it did about it.
+
+    Args:
+        audited: Whether bytes, golden answers and aliases were looked at too; without that, nothing is said of them.
+        left_by: Whose release was open.
+        failed: What was to be done did not work.
+    """
 
     model: str
     found: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     busy: str = ""
     failed: bool = False
+    audited: bool = True
+    left_by: Run | None = None
 
     @property
     def told(self) -> str:
         """The report as a person reads it."""
-        found = "; ".join(self.found) or "everything equals the decision"
+        whole = "everything equals" if self.audited else "replicas serve, as far as this pass looked,"
+        found = "; ".join(self.found) or f"{whole} the decision"
         did = self.busy or "; ".join(self.done) or "nothing done"
         return f"{self.model}: {found} -> {did}" if self.found else f"{self.model}: {found}"
 
@@ -78,10 +88,12 @@ class Reconciler:
         """
         closely = models if audit is None else audit
         views = look(self.store, models, engine_for=self.engine_for, registry=self.registry, audit=closely)
-        return [self._reconcile(view) for view in views]
+        return [self._reconcile(view, audited=view.model in closely) for view in views]
 
-    def _reconcile(self, view: View) -> Report:
-        report = Report(view.model, found=[finding.what for finding in view.findings])
+    def _reconcile(self, view: View, *, audited: bool) -> Report:
+        left_by = view.journal.run if view.journal else None
+        found = [finding.what for finding in view.findings]
+        report = Report(view.model, found, audited=audited, left_by=left_by)
         moved = [alias for alias, (state, _) in view.aliases.items() if state is AliasState.MOVED]
         try:
             if any(finding.mendable for finding in view.findings) or (moved and self.policy is AliasPolicy.RESTORE):

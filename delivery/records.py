@@ -235,11 +235,12 @@ class RefusedDigest(Record):
     at_utc: str
     version: Version | None
 
-    @property
-    def told(self) -> str:
-        """The refusal as a person reads it."""
-        what = f"v{self.version}, {self.at_utc}: {self.reason}" if self.version else self.reason
-        return f"bytes that failed before ({what}); release with force=True to try them again"
+    def told_of(self, version: int) -> str:
+        """Return why *version*, which holds these bytes, is refused; how it is forced, only the caller knows."""
+        if self.version is None:
+            return f"bytes that failed before ({self.reason})"
+        same = f": v{version} and v{self.version} hold the same bytes" if version != self.version else ""
+        return f"bytes that failed before (v{self.version}, {self.at_utc}: {self.reason}){same}"
 
 
 def sealed(content: Mapping[str, Any]) -> bytes:

@@ -56,7 +56,7 @@ def recover(
     writer: Writer, engine_for: EngineFor, registry: Registry, cause: BaseException | None = None
 ) -> Recovery | None:
     """
-    Finish or undo the open release of the writer's model; return what was done, None if nothing was open.
+    Finish or undo the open release of the writer's model; return what was done, None if there was nothing to do.
 
     Args:
         writer: Held by the caller.
@@ -80,12 +80,12 @@ def recover(
 
 
 def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: BaseException | None) -> Recovery | None:
-    _rebuild_current(writer)
+    rebuilt = _rebuild_current(writer)
     current = writer.store.current(writer.model)
     writer.void_claims_above(current.epoch)
     journal = _readable_journal(writer)
     if journal is None:
-        return None
+        return Recovery(rebuilt, current) if rebuilt else None
     if current.same_decision(journal.before):
         how = _undo_rehearsal(writer, journal, cause)
     elif current.release_id != journal.release_id:
@@ -104,9 +104,9 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     return recovery
 
 
-def _rebuild_current(writer: Writer) -> None:
+def _rebuild_current(writer: Writer) -> str:
     """
-    Write a lost or unreadable current.json again from the newest claim.
+    Write a lost or unreadable current.json again from the newest claim; return what was done, empty if nothing was.
 
     A claim is made only after the proof, so the newest one is a proven decision even if its commit did not happen;
     whether it may stay is then decided as after any crash.
@@ -118,6 +118,8 @@ def _rebuild_current(writer: Writer) -> None:
         rebuilt = newest.after if newest else Current.nothing(writer.model)
         writer.restore_current(rebuilt)
         writer.record("rebuilt", f"{lost}; now epoch {rebuilt.epoch}")
+        return f"rebuilt the decision, epoch {rebuilt.epoch}"
+    return ""
 
 
 def _readable_journal(writer: Writer) -> Journal | None:

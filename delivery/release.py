@@ -64,7 +64,7 @@ class Release:
         with self._step("snapshot"):
             refusal = self.writer.store.refusal(self.candidate.model, self.candidate.sha256)
             if refusal and not force:
-                msg = f"{self._name} holds {refusal.told}"
+                msg = f"{self._name} holds {refusal.told_of(self.candidate.version)}"
                 raise DigestRefused(msg)
             if force:
                 self.writer.allow_digest(self.candidate.sha256)
@@ -152,11 +152,15 @@ class Release:
             self.writer.close_journal()
 
     @property
+    def late(self) -> list[str]:
+        """What is not yet as decided, as a person reads it."""
+        late = [f"degraded: {', '.join(self.absent)} did not answer"] if self.absent else []
+        return late + ([f"alias {self.candidate.alias} pending"] if self.alias_pending else [])
+
+    @property
     def outcome(self) -> str:
         """How the release ended, as a person reads it."""
-        late = [f"degraded: {', '.join(self.absent)} did not answer"] if self.absent else []
-        late += [f"alias {self.candidate.alias} pending"] if self.alias_pending else []
-        return "; ".join(["completed", *late])
+        return "; ".join(["completed", *self.late])
 
     @property
     def _name(self) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from delivery.alias import AliasState, is_late, state_of
 from delivery.engine import Engine, EngineFor, Seen, Sighting
-from delivery.errors import CorruptRecord, DeliveryError, Unreadable, Unwritable
+from delivery.errors import DeliveryError, Unreadable, Unwritable
 from delivery.records import Current, EngineRef, Journal, Variant
 from delivery.registry import Registry
 from delivery.store import Store
@@ -53,14 +53,10 @@ class View:
         """Note what replicas serve, and where it is not what is decided."""
         for sighting in sightings:
             self.sightings[*sighting.engine.key, sighting.replica] = sighting
-            if sighting.seen is None:
+            if sighting.seen and (unlike := _unlike(sighting, sighting.seen, current)):
+                self.find(f"{sighting.replica} {unlike}")
+            if not sighting.seen and _is_enrolled(sighting.engine, current):
                 self.find(f"{sighting.replica} does not answer: {sighting.absent}", mendable=False)
-            elif sighting.seen.failures:
-                self.find(f"{sighting.replica} cannot follow epoch {current.epoch}: {_failures(sighting.seen)}")
-            elif not agrees(sighting, current):
-                self.find(f"{sighting.replica} serves {_told(sighting.seen)}, decided is epoch {current.epoch}")
-            elif sighting.seen.staged:
-                self.find(f"{sighting.replica} still holds candidates: {sighting.seen.staged}")
 
 
 def look(
@@ -126,11 +122,11 @@ def _on_disk(store: Store, model: str) -> View:
     view = View(model)
     try:
         view.current, view.journal = store.current(model), store.journal(model)
-    except (CorruptRecord, Unreadable) as lost:
+    except DeliveryError as lost:
         view.find(str(lost))
     if view.journal:
-        what, version = view.journal.kind, view.journal.candidate.version
-        view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} is open")
+        what, version, run = view.journal.kind, view.journal.candidate.version, view.journal.run
+        view.find(f"the {what} of v{version} of {view.journal.opened_at_utc} by {run.flow_run_name or run.who} is open")
     try:
         check_no_link(*(folder for folder in store.paths(model).folders if folder != store.paths(model).staging))
     except (Unreadable, Unwritable) as odd:
@@ -190,8 +186,18 @@ def _see_aliases(store: Store, registry: Registry, view: View, current: Current,
     return True
 
 
-def _failures(seen: Seen) -> str:
-    return "; ".join(f"{alias}: {why}" for alias, why in seen.failures.items())
+def _unlike(sighting: Sighting, seen: Seen, current: Current) -> str:
+    """Return in which way a replica is not as decided; empty if it is."""
+    if seen.failures:
+        failures = "; ".join(f"{alias}: {why}" for alias, why in seen.failures.items())
+        return f"cannot follow epoch {current.epoch}: {failures}"
+    if not agrees(sighting, current):
+        return f"serves {_told(seen)}, decided is epoch {current.epoch}"
+    return f"still holds candidates: {seen.staged}" if seen.staged else ""
+
+
+def _is_enrolled(engine: EngineRef, current: Current) -> bool:
+    return any(variant.follows(*engine.key) for variant in current.variants.values())
 
 
 def _told(seen: Seen) -> str:

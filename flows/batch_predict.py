@@ -20,15 +20,17 @@ from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository
 from delivery.batch import Batch, Part, parts_of
 from delivery.store import Store
+from flows.recover_run import recover_run
 from tasks import batch as steps
 from tasks.inputs import ask
+from tasks.news import announced
 from tasks.pages import Progress
 from tasks.runner import computed, runner_of
 
 
-@flow
+@flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
 def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
-    model: str = "credit",
+    model: str = "best_model",
     alias: str = "A",
     version: int | None = None,
     parquet: str | None = None,
@@ -39,6 +41,7 @@ def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in th
     repository: str = "dev",
     feature_store: str = "dev",
     batches: str = "dev",
+    chat: str = "dev",
 ) -> State[Any]:
     """
     Predict every row of a Parquet file or of a query, by the version that is live now or by *version*.
@@ -59,28 +62,37 @@ def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in th
         repository: Name of the block ModelRepository.
         feature_store: Name of the block FeatureStore.
         batches: Name of the block BatchFolder.
+        chat: Name of the block ChatWebhook.
 
     Raises:
         DeliveryError: Why there are no answers; for rows it names row and column, never the value.
     """
-    store, place = ModelRepository.named(repository).connect(), BatchFolder.named(batches)
-    tables = FeatureStore.named(feature_store)
-    file, question = ask(model, alias, version, parquet, query, table, feature_store, chunk_rows)
+    name = batch or str(flow_run.id)
+    page = f"predictions-{model}-{alias}"
+    with announced(chat, model, alias, subject=f"batch {name} of {model} {alias}", page=page) as news:
+        news.store = store = ModelRepository.named(repository).connect()
+        place, tables = BatchFolder.named(batches), FeatureStore.named(feature_store)
+        file, question = ask(model, alias, version, parquet, query, table, feature_store, chunk_rows)
 
-    with place.connect().open(batch or str(flow_run.id)) as work:
-        pinned = steps.pin(store, work, question)
-        by = f"{model} v{pinned.version}"
-        if work.is_finished():
-            return Completed(name="AlreadyDone", message=f"{work.finished} was answered by {by} before")
-        steps.begin(store, work, pinned, file, tables)
-        rows = file or steps.copy_rows(tables, store, work, pinned)
-        parts = parts_of(rows.groups(), chunk_rows)
-        _score(place, store, work, pinned, rows, parts)
-        if table:
-            steps.fill_table(tables, work, pinned, parts)
-        where = steps.publish(work)
-    count = sum(part.rows for part in parts)
-    return Completed(message=f"{count} rows answered by {by}: {where}{f' and table {table}' if table else ''}")
+        with place.connect().open(name) as work:
+            pinned = steps.pin(store, work, question)
+            news.run_id = pinned.run_id
+            if work.is_finished():
+                told = f"{work.finished} was answered by {model} v{pinned.version} before"
+                return Completed(name="AlreadyDone", message=news.tell("ALREADY DONE", told))
+            steps.begin(store, work, pinned, file, tables)
+            rows = file or steps.copy_rows(tables, store, work, pinned)
+            parts = parts_of(rows.groups(), chunk_rows)
+            _score(place, store, work, pinned, rows, parts)
+            if table:
+                steps.fill_table(tables, work, pinned, parts)
+            where = steps.publish(work)
+        count = sum(part.rows for part in parts)
+        also = f" and table {table}" if table else ""
+        told = f"{count} rows answered by {model} v{pinned.version}: {where}{also}"
+        news.publish("predictions", told)
+        return Completed(message=news.tell("PREDICTED", told))
+    return news.ended
 
 
 def _score(place: BatchFolder, store: Store, work: Work, batch: Batch, rows: RowsFile, parts: list[Part]) -> None:

@@ -14,7 +14,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
@@ -22,13 +21,14 @@ from blocks.serving_api import ServingApi
 from delivery.attempt import released
 from delivery.errors import Busy, StaleEpoch
 from delivery.freshness import compare
+from delivery.message import of_release
 from delivery.names import alias_name, model_name
 from flows.recover_run import recover_run
 from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks import serving as serving_steps
-from tasks.news import announced, serves
-from tasks.pages import publish_no, publish_release
+from tasks.news import announced
+from tasks.pages import publish_release
 from tasks.run import this_run
 
 
@@ -58,12 +58,11 @@ def continuous_deployment(
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    model_name(model)
-    alias_name(alias)
-    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
-    app, people = ServingApi.named(serving), ChatWebhook.named(chat)
-
-    with announced(people, store, model, alias) as news:
+    with announced(chat, model, alias) as news:
+        news.store = store = ModelRepository.named(repository).connect()
+        model_name(model)
+        alias_name(alias)
+        mlflow, app = MlflowRegistry.named(registry), ServingApi.named(serving)
         try:
             started = serving_steps.ensure_up(app)
             current = serving_steps.follow(app, store, model, alias)
@@ -73,7 +72,7 @@ def continuous_deployment(
             if newest:
                 news.learned(newest.candidate)
             if not newest or not comparison.release:
-                publish_no(model, alias, "skipped", why, serves(store, model, alias))
+                news.publish("skipped", why)
                 return Completed(name="Skipped", message=news.tell("SKIPPED", why))
 
             with released(
@@ -90,4 +89,5 @@ def continuous_deployment(
         except (Busy, StaleEpoch) as other:
             return Completed(name="Skipped", message=str(other))
         publish_release(delivery, None)
-        return Completed(name="Released", message=news.tell("RELEASED", f"{why}; {delivery.outcome}"))
+        return Completed(name="Released", message=news.tell("RELEASED", of_release(delivery)))
+    return news.ended

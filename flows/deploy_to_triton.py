@@ -1,8 +1,8 @@
 r"""
 Make a registered version live on Triton, or leave everything as it was.
 
-    resolve -> snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
-                   \______________________ any failure: recover ______________________/
+    ask -> resolve -> snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
+                          \___________________________ any failure: recover ______________________/
 """
 
 from typing import Any
@@ -11,17 +11,18 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from blocks.triton_server import TritonServer
 from delivery.attempt import released
+from delivery.message import of_release
 from delivery.names import alias_name, model_name
 from flows.recover_run import recover_run
 from tasks import registry as registry_steps
 from tasks import release as steps
+from tasks import serving as serving_steps
 from tasks.news import announced
 from tasks.pages import publish_release
 from tasks.run import this_run
@@ -56,13 +57,15 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    model_name(model)
-    alias_name(alias)
-    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
-    engines, people = [TritonServer.named(triton).connect()], ChatWebhook.named(chat)
-    engines += [ServingApi.named(serving).connect()] if serving else []
+    with announced(chat, model, alias) as news:
+        news.store = store = ModelRepository.named(repository).connect()
+        model_name(model)
+        alias_name(alias)
+        mlflow = MlflowRegistry.named(registry)
+        engines = [TritonServer.named(triton).connect()]
+        engines += [ServingApi.named(serving).connect()] if serving else []
 
-    with announced(people, store, model, alias) as news:
+        news.heard(serving_steps.ask_engines(store, model, alias, engines))
         candidate = registry_steps.resolve(mlflow, model, alias, version)
         news.learned(candidate)
         with released(
@@ -70,4 +73,5 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
         ) as delivery:
             steps.carry_out(delivery, force=force)
         publish_release(delivery, None)
-        return Completed(message=news.tell("RELEASED", delivery.outcome))
+        return Completed(message=news.tell("RELEASED", of_release(delivery)))
+    return news.ended

@@ -11,12 +11,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from delivery.attempt import rolled_back
 from delivery.errors import AlreadyLive
+from delivery.message import of_rollback
 from flows.recover_run import recover_run
 from tasks import release as steps
 from tasks.news import announced
@@ -54,8 +54,9 @@ def manual_rollback(
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
-    with announced(ChatWebhook.named(chat), store, model, alias) as news:
+    with announced(chat, model, alias) as news:
+        news.store = store = ModelRepository.named(repository).connect()
+        mlflow = MlflowRegistry.named(registry)
         try:
             with rolled_back(
                 store,
@@ -70,6 +71,7 @@ def manual_rollback(
                 news.learned(rollback.candidate)
                 steps.carry_out(rollback, force=force)
         except AlreadyLive as live:
-            return Completed(name="AlreadyLive", message=str(live))
+            return Completed(name="AlreadyLive", message=news.tell("ALREADY LIVE", str(live)))
         publish_release(rollback, None)
-        return Completed(name="RolledBack", message=news.tell("ROLLED BACK", rollback.outcome))
+        return Completed(name="RolledBack", message=news.tell("ROLLED BACK", of_rollback(rollback)))
+    return news.ended

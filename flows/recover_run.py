@@ -1,8 +1,9 @@
 """
-The second responder: the hook of every flow, when the body could not recover by itself.
+The second responder: the hook of every flow, when the body could not recover, or tell how it ended, by itself.
 
 It trusts the journal only: it acts when the open journal is its own run's. Prefect runs it in the flow's process after
-an exception, and in a fresh one after SIGKILL, where `flow_run.parameters` holds only what was passed.
+an exception, and in a fresh one after SIGKILL, where `flow_run.parameters` holds only what was passed. Of parameters
+that Prefect refused it holds them as they were passed, whatever they are.
 """
 
 import inspect
@@ -12,60 +13,105 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 
+from adapters.chat import Chat, Silence
 from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from delivery.errors import DeliveryError
+from delivery.page import page_name
 from delivery.records import Journal, Run
 from delivery.recovery import recover
 from delivery.store import Store
-from tasks.news import News, serves
-from tasks.pages import publish_no
+from tasks.news import Log, News, has_told
 
 WAIT_S = 30.0
 
 
 def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Finish or undo the release that *flow_run* left open; nothing is done when it left none."""
-    names = _parameters(flow, flow_run)
-    store = ModelRepository.named(names["repository"]).connect()
-    mine = [model for model in store.models() if _is_open(store, model, flow_run)]
-    logger = flow_run_logger(flow_run, flow)
-    if not mine:
-        logger.info("run ended as %s; it left no open release", state.name)
-    for model in mine:
-        journal = store.journal(model)
-        if journal is None:
-            continue
-        run = Run(flow_run_id=str(flow_run.id), flow_run_name=flow_run.name, who=f"hook of {state.name}")
+    """
+    Finish or undo the release that *flow_run* left open, and tell how the run ended if it did not tell that itself.
+
+    Raises:
+        DeliveryError: The recovery failed; people were told.
+    """
+    log, names = flow_run_logger(flow_run, flow), _parameters(flow, flow_run)
+    news = _news(log, flow, flow_run, names)
+    try:
+        news.store = store = ModelRepository.named(names["repository"]).connect()
+        left = _left_open(store, flow_run, log)
+    except DeliveryError as error:
+        log.warning("run ended as %s; what it left open is not known: %s", state.name, error)
+        _tell_end(news, state, f"; what it left open is not known: {error}")
+        return
+    if not left:
+        log.info("run ended as %s; it left no open release", state.name)
+        _tell_end(news, state)
+    run = Run(flow_run_id=str(flow_run.id), flow_run_name=flow_run.name, who=f"hook of {state.name}")
+    for journal in left:
+        _recover(news, store, journal, run, names["registry"])
+
+
+def _recover(news: News, store: Store, journal: Journal, run: Run, registry: str) -> None:
+    model, alias = journal.candidate.model, journal.candidate.alias
+    news.model, news.alias, news.page = model, alias, page_name(model, alias)
+    news.learned(journal.candidate)
+    try:
+        with store.writer(model, run, wait_s=WAIT_S) as writer:
+            recovery = recover(writer, engine_for, MlflowRegistry.named(registry).connect())
+    except DeliveryError as error:  # Prefect swallows what a hook raises: say it where people look
+        news.tell("RECOVERY FAILED", str(error))
+        news.publish("RECOVERY FAILED", str(error))
+        raise
+    if recovery:
+        news.tell("RECOVERED", f"{recovery.how}, by the {run.who}")
+
+
+def _tell_end(news: News, state: State[Any], more: str = "") -> None:
+    """Tell how a run ended that could not tell it: it was killed or cancelled, or Prefect refused its parameters."""
+    if has_told(news.flow_run_id):
+        return
+    what, why = str(state.name).upper(), " ".join((state.message or "").split())
+    news.tell(what, why + more)
+    news.publish(what, why + more)
+
+
+def _left_open(store: Store, flow_run: FlowRun, log: Log) -> list[Journal]:
+    """Return the journals of the run; one that is unreadable, of whichever model, is left to the next pass."""
+    journals = []
+    for model in store.models():
         try:
-            with store.writer(model, run, wait_s=WAIT_S) as writer:
-                recovery = recover(writer, engine_for, MlflowRegistry.named(names["registry"]).connect())
-        except DeliveryError as error:  # Prefect swallows what a hook raises: say it where people look
-            alias = journal.candidate.alias
-            publish_no(model, alias, "RECOVERY FAILED", str(error), serves(store, model, alias))
-            _news(names, store, journal).tell("RECOVERY FAILED", str(error))
-            raise
-        if recovery:
-            logger.info("recovered: %s", recovery.how)
-            _news(names, store, journal).tell(f"RECOVERED after {state.name}", recovery.how)
+            journal = store.journal(model)
+        except DeliveryError as error:
+            log.warning("it is not known who left the release of %s open: %s", model, error)
+            continue
+        if journal and journal.run.flow_run_id == str(flow_run.id):
+            journals.append(journal)
+    return journals
 
 
-def _news(names: dict[str, Any], store: Store, journal: Journal) -> News:
-    """Look the chat up only when there is something to tell: without it a recovery is made all the same."""
-    candidate = journal.candidate
-    news = News(ChatWebhook.named(names["chat"]).connect(), store, candidate.model, candidate.alias)
-    news.learned(candidate)
-    return news
+def _news(log: Log, flow: Flow[Any, Any], flow_run: FlowRun, names: dict[str, Any]) -> News:
+    model, alias = str(names.get("model") or ""), str(names.get("alias") or "")
+    subject = " ".join(filter(None, [flow.name, model, alias]))
+    page = page_name(model, alias) if alias else flow.name
+    return News(_chat(names, log), log, str(flow_run.id), model, alias, subject, page)
 
 
-def _is_open(store: Store, model: str, flow_run: FlowRun) -> bool:
-    journal = store.journal(model)
-    return journal is not None and journal.run.flow_run_id == str(flow_run.id)
+def _chat(names: dict[str, Any], log: Log) -> Chat:
+    """Return whom to tell; without a chat a recovery is made all the same."""
+    try:
+        return ChatWebhook.named(names["chat"]).connect()
+    except DeliveryError as error:
+        log.warning("the chat is not told: %s", error)
+        return Silence()
 
 
 def _parameters(flow: Flow[Any, Any], flow_run: FlowRun) -> dict[str, Any]:
-    """Return what was passed over the defaults of the flow's signature."""
+    """Return what was passed over the defaults of the flow's signature, and the default where it was no name."""
     defaults = {name: p.default for name, p in inspect.signature(flow.fn).parameters.items()}
-    return defaults | (flow_run.parameters or {})
+    passed = {name: value for name, value in (flow_run.parameters or {}).items() if _fits(value, defaults.get(name))}
+    return defaults | passed
+
+
+def _fits(value: object, default: object) -> bool:
+    return isinstance(value, str) or not isinstance(default, str)

@@ -1,11 +1,11 @@
 r"""
 Train a model and make it live on the serving app, or leave everything as it was.
 
-    preflight -> champion -> (table) -> train -> log -> gate -> register -> RELEASE
-                                                         \            \ release=False: ends as Registered
-                                                          \ no: ends as Rejected
+    preflight -> ask_engines -> champion -> (table) -> train -> log -> gate -> register -> RELEASE
+                                                                        \            \ release=False: Registered
+                                                                         \ no: ends as Rejected
     RELEASE  snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
-                 \______________________ any failure: recover ______________________/
+                  \______________________ any failure: recover ______________________/
 """
 
 from typing import Any
@@ -14,20 +14,21 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.chat_webhook import ChatWebhook
 from blocks.engines import engine_for
 from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from delivery.attempt import released
+from delivery.message import of_release
 from flows.recover_run import recover_run
 from tasks import feature_store as feature_steps
 from tasks import inputs, tracking, training
 from tasks import registry as registry_steps
 from tasks import release as steps
-from tasks.news import announced, serves
-from tasks.pages import publish_no, publish_release
+from tasks import serving as serving_steps
+from tasks.news import announced
+from tasks.pages import publish_release
 from tasks.preflight import preflight
 from tasks.run import this_run
 
@@ -71,13 +72,16 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    plan = inputs.plan(learner, params or {}, metric, threshold, model, alias)
-    mlflow, store = MlflowRegistry.named(registry), ModelRepository.named(repository).connect()
-    engine, people = ServingApi.named(serving).connect(), ChatWebhook.named(chat)
-    features = FeatureStore.named(feature_store) if plan.table else None
+    with announced(chat, model, alias) as news:
+        news.store = store = ModelRepository.named(repository).connect()
+        plan = inputs.plan(learner, params or {}, metric, threshold, model, alias)
+        mlflow = MlflowRegistry.named(registry)
+        engine = ServingApi.named(serving).connect()
+        features = FeatureStore.named(feature_store) if plan.table else None
 
-    with announced(people, store, model, alias) as news:
         preflight(mlflow, store, release=release)
+        if release:
+            news.heard(serving_steps.ask_engines(store, model, alias, [engine]))
         champion = registry_steps.champion(mlflow, store, model, alias, compare=beat_champion)
         data = feature_steps.read(features, plan.table) if features and plan.table else None
         trained = training.train(plan, data)
@@ -86,14 +90,13 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         verdict = training.judge(plan, trained, metric, threshold, champion)
         tracking.close_run(mlflow, run, verdict)
         if not verdict.passed:
-            publish_no(model, alias, "candidate rejected", verdict.reason, serves(store, model, alias))
+            news.publish("candidate rejected", verdict.reason)
             return Completed(name="Rejected", message=news.tell("REJECTED", verdict.reason))
 
         candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
         news.learned(candidate)
         if not release:
-            title = f"v{candidate.version} registered, not released"
-            publish_no(model, alias, title, verdict.reason, serves(store, model, alias))
+            news.publish(f"v{candidate.version} registered, not released", verdict.reason)
             return Completed(name="Registered", message=news.tell("REGISTERED", verdict.reason))
 
         with released(
@@ -107,4 +110,5 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         ) as delivery:
             steps.carry_out(delivery, force=force)
         publish_release(delivery, verdict)
-        return Completed(message=news.tell("RELEASED", delivery.outcome))
+        return Completed(message=news.tell("RELEASED", of_release(delivery)))
+    return news.ended

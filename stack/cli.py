@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from blocks.settings import Settings
 from delivery import outbound
 from delivery.errors import DeliveryError
+from stack.engines import engines
 from stack.errors import NotHere, StackError
 from stack.operate import history, prune, reconcile, rollback, status
 from stack.place import check_here
@@ -59,7 +60,7 @@ def down() -> None:
     typer.echo("stopped")
 
 
-for verb in (status, history, rollback, reconcile, prune):
+for verb in (status, history, rollback, engines, reconcile, prune):
     app.command()(verb)
 
 

@@ -12,16 +12,17 @@ import typer
 
 from blocks.settings import Settings
 from delivery.attempt import rolled_back
-from delivery.errors import AlreadyLive
-from delivery.history import damage
+from delivery.errors import AlreadyLive, DeliveryError, DigestRefused, Unreadable
+from delivery.history import damage, readable
 from delivery.prune import doomed
 from delivery.prune import prune as prune_model
 from delivery.reconcile import AliasPolicy
 from delivery.records import Run
 from delivery.release import carry_out
 from stack.loop import reconcile_for_ever
+from stack.people import people
 from stack.place import place
-from stack.status import line, parts_status, room, told, views
+from stack.status import disagrees, line, parts_status, room, told, views
 
 MODEL = "best_model"
 LONGEST_S = 86_400
@@ -46,18 +47,22 @@ def status() -> None:
     seen = views(where)
     for view in seen:
         typer.echo("\n".join(told(where, view)))
-    sys.exit(int(bool(tight) or any(view.findings for view in seen) or any(state != "running" for _, state, _ in rows)))
+    wrong = bool(tight) or any(disagrees(where, view) for view in seen)
+    sys.exit(int(wrong or any(state != "running" for _, state, _ in rows)))
 
 
 def history(model: Model = MODEL) -> None:
     """Show every decision and event of a model, newest first, and verify the record; exit code 1 if it is not whole."""
     store = place(Settings()).store
     store.known(model)
-    told = [(entry.at_utc, line(entry)) for entry in store.entries(model)]
-    told += [(event.at_utc, f"   - {event.at_utc} {event.kind}: {event.message}") for event in store.events(model)]
-    for _, text in sorted(told, key=lambda pair: pair[0], reverse=True):
+    entries, _ = readable(store, model)
+    rows, wrong = [(entry.at_utc, line(entry)) for entry in reversed(entries)], list(damage(store, model))
+    try:
+        rows += [(event.at_utc, f"   - {event.at_utc} {event.kind}: {event.message}") for event in store.events(model)]
+    except Unreadable as lost:
+        wrong.append(str(lost))
+    for _, text in sorted(rows, key=lambda pair: pair[0], reverse=True):
         typer.echo(text)
-    wrong = list(damage(store, model))
     typer.echo("\n".join(f"  ! {what}" for what in wrong) or f"{model}: the record is whole")
     sys.exit(int(bool(wrong)))
 
@@ -71,7 +76,8 @@ def rollback(
     force: Annotated[bool, typer.Option(help="Also to a version that failed or was rolled back before.")] = False,
 ) -> None:
     """Go back to an older version at once, without Prefect and without MLflow; what is left behind is refused."""
-    where = place(Settings())
+    settings = Settings()
+    where, team = place(settings), people(settings)
     try:
         with rolled_back(
             where.store,
@@ -80,14 +86,21 @@ def rollback(
             version,
             engine_for=where.engine_for,
             registry=where.registry,
-            run=Run(who=_person()),
+            run=Run(who=person()),
             why=reason,
         ) as release:
             carry_out(release, force=force)
     except AlreadyLive as live:
         typer.echo(str(live))
         return
+    except DeliveryError as error:
+        team.hear_no(model, alias, error)
+        if isinstance(error, DigestRefused):
+            msg = f"{error}; --force goes back to it all the same"
+            raise DigestRefused(msg) from error
+        raise
     typer.echo(f"{release.current.describe(alias)} ({release.outcome})")
+    team.hear_of(release)
 
 
 def reconcile(
@@ -99,9 +112,10 @@ def reconcile(
     ] = AliasPolicy.REPORT,
 ) -> None:
     """Make everything equal the decisions; exit code 1 if something could not be mended."""
-    reconciler = place(Settings()).reconciler("interlock reconcile", policy)
+    settings = Settings()
+    reconciler = place(settings).reconciler("interlock reconcile", policy)
     if every is not None:
-        reconcile_for_ever(reconciler, every)
+        reconcile_for_ever(reconciler, every, people(settings))
     reports = reconciler.reconcile(reconciler.store.models())
     typer.echo("\n".join(report.told for report in reports) or f"nothing was ever released in {reconciler.store.root}")
     sys.exit(int(any(report.failed for report in reports)))
@@ -120,7 +134,7 @@ def prune(
         msg = "say whose versions go: --model NAME, or --all"
         raise typer.BadParameter(msg)
     where = place(Settings())
-    remove = partial(prune_model, engine_for=where.engine_for, registry=where.registry, run=Run(who=_person()))
+    remove = partial(prune_model, engine_for=where.engine_for, registry=where.registry, run=Run(who=person()))
     act: Callable[..., list[str]] = doomed if dry_run else remove
     for name in where.store.models() if model is None else [where.store.known(model)]:
         gone = act(where.store, name, versions=versions, failed=failed)
@@ -128,7 +142,8 @@ def prune(
         typer.echo("\n".join([f"{name}: {len(gone)} {what}", *(f"  {folder}" for folder in gone)]))
 
 
-def _person() -> str:
+def person() -> str:
+    """Return who types the command."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's number without a name

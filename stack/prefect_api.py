@@ -2,12 +2,14 @@
 
 import base64
 import shlex
+from functools import partial
 from typing import Any, Self
 from uuid import uuid4
 
 import httpx
 from pydantic import SecretStr
 
+from adapters.deadline import Allowance, Overdue, within
 from blocks.secret_file import write_secret
 from blocks.settings import Settings
 from stack.errors import StackError
@@ -40,11 +42,11 @@ def auth_for_shell(settings: Settings) -> str:
 
 
 class PrefectApi:
-    """Asks a Prefect server without Prefect's client, whose import costs two seconds."""
+    """Asks a Prefect server without Prefect's client, whose import costs two seconds; *timeout_s* is for each call."""
 
-    def __init__(self, url: str, login: SecretStr | None) -> None:
+    def __init__(self, url: str, login: SecretStr | None, timeout_s: float = TIMEOUT_S) -> None:
         """Take the API's URL and what it asks for; nothing is asked before the first call."""
-        self.url, self._client = url, f"interlock-{uuid4()}"
+        self.url, self._timeout_s, self._client = url, timeout_s, f"interlock-{uuid4()}"
         encoded = base64.b64encode(login.get_secret_value().encode()).decode() if login else ""
         self._headers = {"Authorization": f"Basic {encoded}"} if login else {}
 
@@ -86,9 +88,10 @@ class PrefectApi:
         self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         url, sent = f"{self.url}/{path}", self._headers | (headers or {})
+        request = partial(httpx.request, method, url, json=body, headers=sent, timeout=self._timeout_s)
         try:
-            return httpx.request(method, url, json=body, headers=sent, timeout=TIMEOUT_S)
-        except httpx.TransportError as error:
+            return within(Allowance(self._timeout_s), request, lambda: None)
+        except (Overdue, httpx.TransportError, httpx.InvalidURL) as error:
             raise StackError(f"Prefect does not answer {url}: {type(error).__name__}") from error
 
 

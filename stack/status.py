@@ -1,20 +1,23 @@
 """What runs, what is live, what each replica and the registry say of it, and everything that disagrees."""
 
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from blocks.settings import Settings
 from delivery.alias import AliasState
 from delivery.engine import Sighting
-from delivery.history import damage
+from delivery.history import damage, readable
 from delivery.records import HistoryEntry
 from delivery.store import Store
 from delivery.store.contents import names_in
-from delivery.view import View, look
+from delivery.store.lock import signature
+from delivery.view import Finding, View, look
 from stack.parts import parts
 from stack.place import Place
 from stack.processes import Supervisor
@@ -75,12 +78,39 @@ def _size(folder: Path) -> int:
 def told(place: Place, view: View) -> Iterator[str]:
     """Yield what is decided and what is so, for each alias, and the last decisions."""
     yield from _decided(view)
+    if name := changing(place, view):
+        yield f"  ~ under way, by {name}"
+    disagreeing = disagrees(place, view)
     for what in view.findings:
-        yield f"  ! {what.what}"
-    entries = [entry for entry, _ in zip(place.store.entries(view.model), range(LAST), strict=False)]
+        yield f"  {'!' if what in disagreeing else '~'} {what.what}"
+    entries, _ = readable(place.store, view.model)
     if entries:
         yield "  last decisions:"
-        yield from (f"    {line(entry)}" for entry in entries)
+        yield from (f"    {line(entry)}" for entry in reversed(entries[-LAST:]))
+
+
+def disagrees(place: Place, view: View) -> list[Finding]:
+    """Return what is wrong; while somebody is changing the model, what that may explain is not."""
+    return [finding for finding in view.findings if not finding.mendable or not changing(place, view)]
+
+
+def changing(place: Place, view: View) -> str:
+    """Return which process of this machine holds the lock of a model whose release is open; empty if none does."""
+    lock = place.store.paths(view.model).lock
+    who = signature(place.store.paths(view.model)) if view.journal else None
+    if who is None or who["host"] != socket.gethostname() or not _has_open(who["pid"], lock):
+        return ""
+    return f"{who['flow_run_name'] or who['who']}, process {who['pid']}, since {who['since_utc']}"
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    """Whether that process still lives and has *path* open, which the holder of a lock does until it lets go."""
+    try:
+        return str(path.resolve()) in {file.path for file in psutil.Process(pid).open_files()}
+    except psutil.AccessDenied:
+        return True  # it lives, and another user's files are not ours to see
+    except psutil.Error:
+        return False
 
 
 def line(entry: HistoryEntry) -> str:

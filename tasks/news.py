@@ -1,70 +1,150 @@
 """
-Tell people what became of a run.
+Tell people what became of a run: in the chat, and in the run's own log.
 
-Every message carries model, alias, version, run_id and what serves now. Telling never fails a release.
+Every message says what ended how, for which model, alias, version and training run, what serves now, and links to the
+flow run. Telling never raises: it must neither fail a release nor hide why one failed.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Failed
+from prefect.utilities.urls import url_for
 
 from adapters.chat import Chat
 from blocks.chat_webhook import ChatWebhook
-from delivery.errors import CorruptRecord, telling
+from delivery.engine import Sighting
+from delivery.errors import DeliveryError, InvalidName, Refused, telling
+from delivery.message import message, serving
+from delivery.page import page_name
+from delivery.preflight import Answers
 from delivery.records import Candidate
 from delivery.store import Store
 from tasks.pages import publish_no
 
+Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
+_told: set[str] = set()
+"""The flow runs of this process whose end was told: the hook, which runs after them, must not tell it again."""
+
 
 @dataclass
 class News:
-    """What is told about one run; the flow fills in what it learns."""
+    """
+    What is told about one run; the flow fills in what it learns.
+
+    Args:
+        subject: What the run is about, until it is known by its version.
+        page: Name of the page that says why nothing was released.
+        store: Says what serves; None until it is found.
+        seen: What replicas said when they were asked.
+        ended: The state of a run that was refused.
+    """
 
     chat: Chat
-    store: Store
+    log: Log
+    flow_run_id: str
     model: str
     alias: str
+    subject: str
+    page: str
     run_id: str | None = None
-    version: int | None = None
+    store: Store | None = None
+    seen: Sequence[Sighting] = ()
+    ended: State[Any] = field(init=False)
 
-    def tell(self, what: str, why: str = "") -> str:
-        """Send one message; return it."""
-        subject = f"{self.model} {self.alias} {f'v{self.version}' if self.version else 'candidate'}"
-        text = f"{what}: {subject} (run {self.run_id or 'none'})"
-        text += f": {why}" if why else ""
-        text += (
-            ""
-            if serves(self.store, self.model, self.alias) in text
-            else f" | {serves(self.store, self.model, self.alias)}"
-        )
-        self.chat.say(text)
-        return text
+    @property
+    def serves(self) -> str:
+        """What serves now, as a person reads it; empty where nobody can tell."""
+        return serves(self.store, self.model, self.alias, self.seen) if self.store else ""
 
     def learned(self, candidate: Candidate) -> None:
         """Take the version and the run that are released."""
-        self.version, self.run_id = candidate.version, candidate.run_id
+        self.run_id, self.subject = candidate.run_id, f"{candidate.model} {candidate.alias} v{candidate.version}"
+
+    def heard(self, answers: Answers) -> None:
+        """
+        Take what the engines answered, as far as it is of interest: when one of them keeps the run from going on.
+
+        Raises:
+            Refused: An engine says no.
+            Unreachable: A replica does not answer.
+        """
+        self.seen = answers.seen
+        answers.check()
+        self.seen = ()
+
+    def tell(self, what: str, why: str = "") -> str:
+        """Send one message about the run's end; return it, without the link to the run that it is about."""
+        return self.say(message(what, f"{self.subject} (run {self.run_id or 'none'})", why, self.serves))
+
+    def say(self, text: str) -> str:
+        """Send *text*, and a link to the run."""
+        _told.add(self.flow_run_id)
+        self.log.info("%s", text)
+        try:
+            link = url_for("flow-run", self.flow_run_id)
+            self.chat.say(f"{text} | {link}" if link else text)
+        except Exception as error:  # noqa: BLE001 - whatever it is, telling must not hide what is told
+            self.log.warning("the chat was not told: %s", type(error).__name__)
+        return text
+
+    def publish(self, what: str, why: str) -> None:
+        """Put a page about a run that released nothing into the Prefect UI."""
+        publish_no(self.page, f"{self.model} {self.alias}: {what}".strip(), why, self.serves)
+
+    def failed(self, error: Exception) -> DeliveryError:
+        """Tell of a failure; return it as an error whose message names what serves now."""
+        self.tell("FAILED", str(error))
+        self.publish("FAILED", str(error))
+        return telling(error, self.serves)
+
+
+def has_told(flow_run_id: str) -> bool:
+    """Whether this process told how that run ended."""
+    return flow_run_id in _told
 
 
 @contextmanager
-def announced(chat: ChatWebhook, store: Store, model: str, alias: str) -> Iterator[News]:
+def announced(chat: str, model: str, alias: str, subject: str = "", page: str = "") -> Iterator[News]:
     """
     Tell of a failure whatever it is.
 
+    What a rule refuses, such as a typo, is a sentence and no bug: it is not raised, which would put a traceback into
+    the log, but left as the failed state `News.ended`, which the flow returns.
+
     Raises:
+        NotFound: There is no such chat.
         DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
     """
-    news = News(chat.connect(), store, model, alias)
+    news = News(
+        chat=ChatWebhook.named(chat).connect(),
+        log=get_run_logger(),
+        flow_run_id=str(flow_run.id),
+        model=model,
+        alias=alias,
+        subject=subject or f"{model} {alias} candidate",
+        page=page or page_name(model, alias),
+    )
     try:
         yield news
+    except Refused as refused:
+        failed = news.failed(refused)
+        news.ended = Failed(message=str(failed), data=failed)
     except Exception as error:
-        news.tell("FAILED", str(error))
-        publish_no(model, alias, "FAILED", str(error), serves(store, model, alias))
-        raise telling(error, serves(store, model, alias)) from error
+        raise news.failed(error) from error
 
 
-def serves(store: Store, model: str, alias: str) -> str:
-    """Return what serves now by the decision, as a person reads it."""
+def serves(store: Store, model: str, alias: str, seen: Sequence[Sighting] = ()) -> str:
+    """Return what serves now, as a person reads it: by the decision, and by those of *seen* that do otherwise."""
     try:
-        return store.current(model).describe(alias)
-    except CorruptRecord as error:
-        return f"the decision is unreadable: {error}"
+        return serving(store.current(model), alias, seen)
+    except InvalidName:
+        return ""  # there is no such model, so nothing can serve
+    except Exception as error:  # noqa: BLE001 - whatever it is, telling must not hide what is told
+        return f"what serves is not known: {error}"

@@ -1,45 +1,33 @@
 """Pages in the Prefect UI, as artifacts. A page that cannot be published never fails a run."""
 
 import logging
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 from uuid import UUID
 
-import httpx
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
-from prefect.exceptions import PrefectException
 
 from delivery.gate import Verdict
+from delivery.page import notice_page, page_key, page_name, release_page
 from delivery.reconcile import Report
-from delivery.records import Current, Kind
 from delivery.release import Release
 
 log = logging.getLogger(__name__)
 EVERY_S = 1.0
-DONE: dict[Kind, str] = {"release": "released", "rollback": "serves again"}
 
 
 def publish_release(release: Release, verdict: Verdict | None) -> None:
     """Put the release's page into the Prefect UI: before, after, gate, checks."""
     candidate = release.candidate
-    rows = "\n".join(f"| {check.step} | {check.ms:.1f} | {check.detail} |" for check in release.checks)
-    _publish_release(
-        candidate.model,
-        candidate.alias,
-        f"# {candidate.model} {candidate.alias}: v{candidate.version} {DONE[release.kind]}\n\n"
-        f"| | version | epoch | run_id | sha256 |\n|---|---|---|---|---|\n"
-        f"{_side('before', release.before, candidate.alias)}\n{_side('after', release.current, candidate.alias)}\n\n"
-        f"**Why**: {release.journal.why or 'no reason given'}\n\n**Outcome**: {release.outcome}\n\n{_gate(verdict)}"
-        f"## Checks\n\n| step | ms | detail |\n|---|---|---|\n{rows}\n",
-    )
+    name = page_name(candidate.model, candidate.alias)
+    _publish(name, release_page(release, verdict), f"Releases of {candidate.model} under {candidate.alias}")
 
 
-def publish_no(model: str, alias: str, title: str, why: str, now: str) -> None:
+def publish_no(page: str, title: str, why: str, now: str) -> None:
     """Put a page about a run that released nothing into the Prefect UI."""
-    _publish_release(model, alias, f"# {model} {alias}: {title}\n\n{why}\n\n**Now**: {now}\n")
+    _publish(page, notice_page(title, why, now), "What became of the newest run")
 
 
 def publish_reports(reports: Sequence[Report]) -> None:
@@ -62,7 +50,7 @@ class Progress:
         self._shown_at = time.monotonic()
         self._bar: UUID | None = None
         with _told():
-            self._bar = cast("UUID", create_progress_artifact(0.0, _key(key), description))
+            self._bar = cast("UUID", create_progress_artifact(0.0, page_key(key), description))
 
     def add(self, count: int) -> None:
         """Show that *count* more are done."""
@@ -77,39 +65,14 @@ class Progress:
             update_progress_artifact(self._bar, 100.0 * self._done / self._total if self._total else 100.0)
 
 
-def _side(name: str, current: Current, alias: str) -> str:
-    variant = current.variants.get(alias)
-    if variant is None:
-        return f"| {name} | nothing | {current.epoch} | | |"
-    return f"| {name} | v{variant.active_version} | {current.epoch} | `{variant.run_id}` | `{variant.sha256[:12]}` |"
-
-
-def _gate(verdict: Verdict | None) -> str:
-    if verdict is None:
-        return ""
-    champion = "not asked" if verdict.champion is None else f"{verdict.champion:.4f}"
-    return (
-        f"## Gate\n\n| metric | value | threshold | champion |\n|---|---|---|---|\n"
-        f"| {verdict.metric} | {verdict.value:.4f} | > {verdict.threshold:g} | {champion} |\n\n"
-    )
-
-
-def _publish_release(model: str, alias: str, markdown: str) -> None:
-    _publish(f"release-{model}-{alias}", markdown, f"Releases of {model} under {alias}")
-
-
 def _publish(key: str, markdown: str, description: str) -> None:
     with _told():
-        create_markdown_artifact(markdown, key=_key(key), description=description)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())
+        create_markdown_artifact(markdown, key=page_key(key), description=description)
 
 
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
-    except (PrefectException, httpx.HTTPError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, what the page is about is done
         log.warning("the page could not be published: %s", error)

@@ -2,6 +2,7 @@
 
 from prefect.logging import get_run_logger
 
+from delivery.errors import DigestRefused
 from delivery.records import Current
 from delivery.release import Release
 from tasks.step import may_try_again, step
@@ -9,8 +10,17 @@ from tasks.step import may_try_again, step
 
 @step()
 def snapshot(release: Release, *, force: bool) -> None:
-    """Write down the state before and after, before the first side effect."""
-    release.snapshot(force=force)
+    """
+    Write down the state before and after, before the first side effect.
+
+    Raises:
+        DigestRefused: These bytes failed before, and not *force*.
+    """
+    try:
+        release.snapshot(force=force)
+    except DigestRefused as refused:
+        msg = f"{refused}; force=true tries it all the same"
+        raise DigestRefused(msg) from refused
 
 
 @step()

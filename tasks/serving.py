@@ -1,17 +1,32 @@
-"""The serving app before a release: whether it answers, and serves what is decided."""
+"""The engines before a release: whether they answer, and serve what is decided."""
+
+from collections.abc import Sequence
 
 from prefect.logging import get_run_logger
 
+from blocks.engines import engine_for
 from blocks.serving_api import ServingApi
+from delivery import preflight
 from delivery.attempt import check_same_decision
-from delivery.engine import absent, check_follow
+from delivery.engine import Engine, absent, check_follow
 from delivery.errors import NotFollowed, Unreachable
 from delivery.records import Current
 from delivery.store import Store
-from tasks.step import step
+from tasks.step import may_try_again, step
 
 LONGEST_S = 660
 """Twice the longest `start_timeout_s`, and some questions."""
+
+
+@step()
+def ask_engines(store: Store, model: str, alias: str, engines: Sequence[Engine]) -> preflight.Answers:
+    """
+    Ask every engine that the release will go to, before anything is trained.
+
+    Raises:
+        Unreachable: A replica does not answer, and is asked again.
+    """
+    return preflight.ask(store, model, alias, engines, engine_for=engine_for, patient=may_try_again())
 
 
 @step(retries=0, timeout_s=LONGEST_S)

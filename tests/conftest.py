@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeRegistry, FakeReplica, World, run_release
+from fakes import FakeRegistry, FakeReplica, World, run_release, without_trial
 from ports import free_ports
 from postgres import Postgres, postgres
 
@@ -15,10 +15,11 @@ from delivery.store import Store
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """An empty repository, an empty registry, two replicas that serve nothing."""
+def world(tmp_path: Path) -> Iterator[World]:
+    """An empty repository, an empty registry, two replicas that serve nothing; its bytes are no ONNX to be tried."""
     replicas = [FakeReplica("http://replica-1"), FakeReplica("http://replica-2")]
-    return World(Store(tmp_path / "repository"), FakeRegistry(), replicas)
+    with without_trial():
+        yield World(Store(tmp_path / "repository"), FakeRegistry(), replicas)
 
 
 @pytest.fixture

@@ -71,9 +71,11 @@ def served(store: Store, port: int = 0, **change: object) -> Iterator[str]:
     while not server.started:
         assert time.monotonic() < deadline, "the serving app did not start"
         time.sleep(0.01)
-    yield url
-    server.should_exit = True
-    thread.join(20)
+    try:
+        yield url
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 def onnx_path(store: Store, version: int) -> Path:

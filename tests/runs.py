@@ -77,7 +77,7 @@ def deployment(api: Any, flow: str = "train-register-reload", name: str = "dev")
 
 
 def deploy_like_ours(api: Any, flow: str, entrypoint: str, **variables: str) -> dict[str, Any]:
-    """Deploy a flow of the tests as `train-register-reload/dev` is deployed, without its limit of one."""
+    """Deploy a flow of the tests as `train-register-reload/dev` is deployed."""
     ours = deployment(api)
     kept = ("path", "pull_steps", "work_pool_name", "work_queue_name", "parameter_openapi_schema")
     flow_id = api.prefect("flows/", {"name": flow})["id"]

@@ -94,7 +94,7 @@ def stop_request(paths: ModelPaths, holder: str) -> StopRequest | None:
 
 def holder(paths: ModelPaths) -> str:
     """Return who signed the lock last, as a person reads it, with the command that ends it."""
-    who = _signature(paths)
+    who = signature(paths)
     if who is None:
         return "somebody who left no name"
     name = f"process {who['pid']} on {who['host']}"
@@ -133,7 +133,7 @@ def _acquire(file: IO[str], paths: ModelPaths, deadline: float, interrupter: Run
 
 def _ask_to_stop(paths: ModelPaths, run: Run) -> StopRequest | None:
     """Ask whoever holds the lock now, unless somebody has; return what was asked."""
-    holding = str((_signature(paths) or {}).get("holder", ""))
+    holding = str((signature(paths) or {}).get("holder", ""))
     if not holding or stop_request(paths, holding):
         return None
     request = StopRequest(holder=holding, who=run.who, at_utc=utc_stamp())
@@ -149,7 +149,8 @@ def _requested(paths: ModelPaths) -> StopRequest | None:
     return None
 
 
-def _signature(paths: ModelPaths) -> dict[str, Any] | None:
+def signature(paths: ModelPaths) -> dict[str, Any] | None:
+    """Return what the last holder wrote into the lock about itself, if that can be read."""
     with suppress(OSError, ValueError, RecursionError, CorruptRecord, Unreadable):
         content = json.loads(bytes_of(paths.lock, RECORD_BYTES))
         if isinstance(content, dict) and {"holder", "pid", "host", "since_utc", *Run.model_fields} <= set(content):

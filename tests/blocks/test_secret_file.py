@@ -26,7 +26,7 @@ def test_whoever_is_killed_between_making_and_writing_leaves_no_file(tmp_path, m
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(secret_file.os, "link", killed)
+    monkeypatch.setattr(secret_file.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         secret_in(tmp_path / "key")
 

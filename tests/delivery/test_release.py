@@ -64,7 +64,7 @@ def test_bytes_that_failed_are_refused_until_forced(world, release):
         release(2)
     world.replicas[0].comes_back()
 
-    with pytest.raises(DigestRefused, match=r"failed before.*force=True.*v1 serves"):
+    with pytest.raises(DigestRefused, match=r"holds bytes that failed before.*v1 serves"):
         release(2)
     release(2, force=True)
 

@@ -62,6 +62,16 @@ def test_it_goes_back_to_the_version_before_and_refuses_what_it_leaves(world, re
     assert world.store.paths("best_model").version(2).exists()
 
 
+def test_bytes_of_a_refused_version_under_another_number_are_told_to_be_the_same(world, release, roll_back):
+    release(1)
+    release(2)
+    roll_back()
+    refusal = world.store.refusal("best_model", candidate_of(2).sha256)
+
+    assert refusal.told_of(2) == f"bytes that failed before (v2, {refusal.at_utc}: {refusal.reason})"
+    assert refusal.told_of(5).endswith("): v5 and v2 hold the same bytes")
+
+
 def test_what_was_left_behind_is_not_released_again_by_a_schedule(world, release, roll_back):
     """Ten ticks, also of the same bytes registered anew, make no release; a person may force it."""
     release(1)
@@ -69,7 +79,7 @@ def test_what_was_left_behind_is_not_released_again_by_a_schedule(world, release
     roll_back()
 
     for _ in range(10):
-        with pytest.raises(DigestRefused, match=r"customers complain.*force=True"):
+        with pytest.raises(DigestRefused, match=r"holds bytes that failed before.*customers complain"):
             release(2)
     assert world.live() == 1
 

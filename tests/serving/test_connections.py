@@ -16,8 +16,8 @@ from serving import connection, problem
 from serving.connection import SECONDS, Phase
 from serving.in_process import OnnxModel
 
-ASK = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
-POST = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+ASK = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+POST = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 BEGUN = POST + b"content-length: 50\r\n\r\n[["
 CLOSED_S = 5.0
 FEW = 16
@@ -208,7 +208,7 @@ NOT_HTTP = {
     "a huge length": (POST + b"content-length: " + b"9" * 40 + b"\r\n\r\n", (400, "not_http")),
     "a bad chunk": (POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n", (400, "not_http")),
     "no such address": (b"GET http://[/ HTTP/1.1\r\n\r\n", (400, "not_http")),
-    "bytes in the path": (b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n", (400, "not_http")),
+    "bytes in the path": (b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n", (400, "not_http")),
 }
 
 

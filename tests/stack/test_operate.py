@@ -8,11 +8,12 @@ import sys
 from typing import NamedTuple
 
 import pytest
-from fakes import without_trial
 
+from blocks.settings import Settings
 from delivery.store import Store
 from stack import cli, loop, status
 from stack.parts import ROOT
+from stack.people import people
 
 READERS = (
     ["status"], ["history"], ["rollback"], ["reconcile"], ["reconcile", "--every", "30"], ["prune", "--all"], ["down"],
@@ -49,9 +50,8 @@ def here(monkeypatch, tmp_path, release, world):
     monkeypatch.setenv("INTERLOCK_HOME_FOLDER", str(tmp_path / "home"))
     monkeypatch.setenv("INTERLOCK_REPOSITORY", str(world.store.root))
     monkeypatch.setenv("INTERLOCK_MLFLOW_URL", "http://127.0.0.1:9")
-    with without_trial():
-        for version in (1, 2, 3):
-            release(version)
+    for version in (1, 2, 3):
+        release(version)
     return world.store
 
 
@@ -166,7 +166,7 @@ def test_a_pass_that_hangs_ends_the_process_and_says_where(home):
         "import threading, types\nfrom stack import loop\nloop.PASS_S = 0.5\n"
         "def hang_here(*_): threading.Event().wait()\n"
         "store = types.SimpleNamespace(models=hang_here)\n"
-        "loop.reconcile_for_ever(types.SimpleNamespace(store=store), 0.01)\n"
+        "loop.reconcile_for_ever(types.SimpleNamespace(store=store), 0.01, None)\n"
     )
     given = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -190,7 +190,7 @@ def test_a_pass_in_time_is_left_alone(monkeypatch, world):
     monkeypatch.setattr(loop.time, "sleep", sleep)
     monkeypatch.setattr(loop, "PASS_S", 0.01)
     with pytest.raises(InterruptedError):
-        loop.reconcile_for_ever(reconciler_of(world.store), 0.0001)
+        loop.reconcile_for_ever(reconciler_of(world.store), 0.0001, people(Settings(home_folder=world.store.root)))
 
 
 def reconciler_of(store):

@@ -43,7 +43,7 @@ def test_supervisor_reads_every_path_and_word_as_it_is(name, render):
     programs = {group.name: group.process_configs[0] for group in server.process_group_configs}
     for part in parts(settings):
         program = programs[part.name]
-        assert shlex.split(program.command) == part.command
+        assert shlex.split(program.command) == part.guarded
         assert part.environment.items() <= program.environment.items()
         assert program.stdout_logfile == f"{settings.home}/logs/{part.name}.log"
     client = read(ClientOptions(), settings.supervisor_config)

@@ -105,11 +105,24 @@ def test_mlflow_down_fails_within_fifteen_seconds(unchanged, free_port):
     assert time.monotonic() - started < 15
 
 
-def test_the_serving_app_down_at_rehearsal_changes_nothing(unchanged, free_port):
+def test_the_serving_app_down_is_told_before_anything_is_trained(unchanged, free_port):
+    """The message says what is decided, and not that it serves where nobody answers."""
     ServingApi(name="dev", urls=[f"http://127.0.0.1:{free_port}"], token=TOKEN).save("down", overwrite=True)
+    before = runs(unchanged)
 
-    with pytest.raises(Unreachable, match=r"does not answer.*serves .*nothing was exposed"):
+    with pytest.raises(
+        Unreachable, match=rf"does not answer.*v\d+ is decided, but .*{free_port} does not answer for it"
+    ):
         train_register_reload(serving="down", params={"C": 3.0})
+    assert runs(unchanged) == before
+
+
+def test_an_app_of_another_model_is_told_before_anything_is_trained(unchanged):
+    before = runs(unchanged)
+
+    with pytest.raises(Refused, match=r"serves best_model as the engine 'dev', not wine"):
+        train_register_reload(model="wine")
+    assert runs(unchanged) == before
 
 
 def test_a_wrong_token_is_refused_and_shown_nowhere(unchanged):
@@ -226,7 +239,7 @@ def test_a_model_that_answers_otherwise_than_in_training_is_refused_and_remember
 
     with pytest.raises(Broken, match=r"golden rows.*serves"):
         release(unchanged.place, candidate, local(unchanged))
-    with pytest.raises(Refused, match="force=True"):
+    with pytest.raises(Refused, match="holds bytes that failed before"):
         release(unchanged.place, candidate, local(unchanged))
 
 

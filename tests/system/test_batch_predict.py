@@ -69,6 +69,10 @@ def ended(stack, run_id):
     return wait_for(state, 120, "the run did not end")
 
 
+def of_run(run_id):
+    return {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+
+
 def test_a_batch_through_the_worker_is_killed_and_gone_on_with_and_says_what_the_app_says(live, flowers):
     batches = live.settings.batches
     killed = through_worker(asked(flowers, "killed"))
@@ -95,8 +99,10 @@ def test_a_batch_through_the_worker_is_killed_and_gone_on_with_and_says_what_the
     assert made["confidence"].take(sample).to_pylist() == pytest.approx(told["confidence"], abs=1e-6)
     classes = LEARNER.data().class_names
     assert made["predict"].take(sample).to_pylist() == [classes[label] for label in told["prediction"]]
-    (bar,) = live.prefect("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [second]}}})
-    assert (bar["key"], bar["type"], bar["data"]) == ("batch-killed", "progress", 100.0)
+    pages = {page["key"]: page for page in live.prefect("artifacts/filter", of_run(second))}
+    assert (pages["batch-killed"]["type"], pages["batch-killed"]["data"]) == ("progress", 100.0)
+    told = pages["predictions-best-model-a"]["data"]
+    assert f"{ROWS} rows answered by best_model v{live.version()}: {batches / 'killed'}" in told
 
 
 def test_dask_says_what_threads_say_on_a_local_cluster_and_by_address(live, flowers, tmp_path):

@@ -86,7 +86,9 @@ def test_a_tick_releases_what_is_newer_and_says_why_or_why_not(model, api):
         assert why in page(api, f"release-{model.name}-a")
         told.append(ended.message)
 
-    assert [body["text"] for _, body in model.chat.asked] == told
+    texts, links = zip(*[body["text"].rsplit(" | ", 1) for _, body in model.chat.asked], strict=True)
+    assert list(texts) == told
+    assert len({link for link in links if "/runs/flow-run/" in link}) == len(told)
     assert told[-1].endswith(f"{model.name} A: v4 serves")
     assert model.live() == api.place.registry.alias(model.name, "A") == 4
     assert model.store.current(model.name).epoch == 2

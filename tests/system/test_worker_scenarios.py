@@ -15,9 +15,12 @@ from typing import Any
 import httpx
 import pytest
 from hooked_flows import go_file
+from pydantic import SecretStr
 from replicas import MODEL, Replicas
 from runs import FlowRun, deploy_like_ours, deployment, start, wait_for
+from wire import wire
 
+from blocks.automations import SILENT, save_automation
 from blocks.serving_api import ServingApi
 from stack.processes import Supervisor
 
@@ -155,6 +158,25 @@ def test_worker_and_flow_are_killed(replicas, api, record_property, point):
         settled(replicas, since, BY_SCHEDULE_S, record_property)
     assert replicas.live == decided(replicas, point, before)
     run.is_told_as_crashed()
+    whole(replicas)
+
+
+@pytest.mark.slow
+def test_a_run_that_nobody_is_left_to_end_is_called_crashed_and_the_chat_is_told(replicas, api):
+    """By the automation, which misses its heartbeat; until then it is shown as running."""
+    with wire() as chat:
+        chat.answers["POST /hook"] = lambda _: (200, b"ok")
+        save_automation(api.settings.model_copy(update={"chat_url": SecretStr(f"{chat.url}/hook")}))
+        run = begun(replicas, BEFORE)
+        process = run.process()
+        os.kill(Supervisor(api.settings).pids()["worker"], signal.SIGKILL)
+        process.kill()
+        replicas.let_go()
+        assert "no heartbeat" in run.ends_as("CRASHED", SILENT.total_seconds() + END_S)
+        wait_for(lambda: chat.asked, 30, "the chat was not told")
+        assert chat.asked[0][1]["text"].startswith("CRASHED: train-register-reload ")
+        assert run.id in chat.asked[0][1]["text"]
+    save_automation(api.settings)
     whole(replicas)
 
 

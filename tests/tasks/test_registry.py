@@ -1,7 +1,7 @@
 """What a flow asks of the registry: by the real client, against a wire."""
 
 import pytest
-from fakes import candidate_of, manifest_of, onnx_of, without_trial
+from fakes import candidate_of, manifest_of, onnx_of
 from wire import wire
 
 from blocks.mlflow_registry import MlflowRegistry
@@ -11,13 +11,6 @@ from tasks.registry import champion, resolve
 API = "/api/2.0/mlflow"
 ONNX = "GET /api/2.0/mlflow-artifacts/artifacts/1/abc/artifacts/onnx/model.onnx"
 RUN = {"run": {"info": {"artifact_uri": "mlflow-artifacts:/1/abc/artifacts"}}}
-
-
-@pytest.fixture(autouse=True)
-def no_trial():
-    """Fake bytes are no ONNX."""
-    with without_trial():
-        yield
 
 
 @pytest.fixture

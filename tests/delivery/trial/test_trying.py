@@ -376,7 +376,7 @@ def test_a_manifest_with_too_many_golden_rows_is_refused_and_the_bytes_are_not_b
 def test_a_manifest_over_the_largest_size_is_refused(tmp_path):
     manifest = put(tmp_path, classifier())
     os.truncate(tmp_path / "manifest.json", 33 * MIB)
-    with pytest.raises(Refused, match="bytes, 33554432 at most"):
+    with pytest.raises(Refused, match="bytes, 2097152 at most"):
         try_out(tmp_path, manifest)
 
 

@@ -1,0 +1,48 @@
+"""
+What people are told, as one line: how it ended, for whom, why, what serves now, and where to look.
+
+    RELEASED: best_model A v3 (run 4f1c): accuracy 0.96 | best_model A: v3 serves | http://prefect/runs/flow-run/...
+"""
+
+from collections.abc import Sequence
+
+from delivery.engine import Sighting
+from delivery.records import Current
+from delivery.release import Release
+
+
+def message(what: str, subject: str, why: str = "", serves: str = "", link: str = "") -> str:
+    """Return the line; what it says already, such as what serves, is not said twice."""
+    text = f"{what}: {subject}{f': {why}' if why else ''}"
+    text += "" if serves in text else f" | {serves}"
+    return f"{text} | {link}" if link else text
+
+
+def of_release(release: Release) -> str:
+    """Return why a release was made, and what is not yet as decided."""
+    return "; ".join(filter(None, [release.journal.why, *release.late]))
+
+
+def of_rollback(rollback: Release) -> str:
+    """Return why an operator went back, who it was and what was left behind."""
+    journal = rollback.journal
+    left = journal.left_behind
+    behind = f"v{left.active_version} is left behind, and refused from now on" if left else ""
+    by = f"{journal.why or 'no reason given'} (by {journal.run.who})"
+    return "; ".join(filter(None, [by, behind, *rollback.late]))
+
+
+def serving(current: Current, alias: str, seen: Sequence[Sighting]) -> str:
+    """Return what serves for *alias*: what is decided, and which of the replicas that were asked do otherwise."""
+    others = [_otherwise(sighting, alias) for sighting in seen if not sighting.follows(current, alias)]
+    version = current.version_of(alias)
+    if version is None or not others:
+        return current.describe(alias)
+    return f"{current.model} {alias}: v{version} is decided, but {', '.join(others)}"
+
+
+def _otherwise(sighting: Sighting, alias: str) -> str:
+    if sighting.seen is None:
+        return f"{sighting.replica} does not answer for it"
+    served = sighting.seen.serves.get(alias)
+    return f"{sighting.replica} serves {f'v{served.version}' if served else 'nothing'}"

@@ -1,0 +1,55 @@
+"""The operator's verb for engines: which ones are enrolled, and how one that was taken away is left out."""
+
+from typing import Annotated
+
+import typer
+
+from blocks.settings import Settings
+from delivery.enrolment import unenrol
+from delivery.errors import LastEngine
+from delivery.message import message
+from delivery.records import Run
+from stack.operate import MODEL, Model, person
+from stack.people import people
+from stack.place import Place, place
+
+
+def engines(
+    model: Model = MODEL,
+    remove: Annotated[str | None, typer.Option(metavar="KIND/NAME", help="Leave this one out from now on.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    *,
+    force: Annotated[bool, typer.Option(help="Also the last engine of an alias.")] = False,
+) -> None:
+    """List the engines that are enrolled for each alias of a model; every release of it is proved on all of them."""
+    settings = Settings()
+    where = place(settings)
+    if remove:
+        aliases = _remove(where, model, remove, reason, force=force)
+        told = f"{remove} is not asked any more by releases of {model} {', '.join(aliases)}"
+        typer.echo(told)
+        people(settings).chat.say(
+            message("UN-ENROLLED", model, f"{told}: {reason or 'no reason given'} (by {person()})")
+        )
+    for alias, variant in sorted(where.store.current(model).variants.items()):
+        typer.echo(f"{model} {alias}: v{variant.active_version}")
+        for ref in variant.engines:
+            typer.echo(f"    {'/'.join(ref.key)} {' '.join(ref.urls)}")
+
+
+def _remove(where: Place, model: str, engine: str, why: str, *, force: bool) -> list[str]:
+    kind, _, name = engine.partition("/")
+    try:
+        return unenrol(
+            where.store,
+            model,
+            (kind, name),
+            force=force,
+            engine_for=where.engine_for,
+            registry=where.registry,
+            run=Run(who=person()),
+            why=why,
+        )
+    except LastEngine as last:
+        msg = f"{last}; --force leaves it out all the same"
+        raise LastEngine(msg) from last

@@ -1,0 +1,59 @@
+"""What people are told says who, why and what is left behind, and of what serves only what was seen."""
+
+from fakes import RUN, candidate_of
+
+from delivery.attempt import rolled_back
+from delivery.engine import Seen, Served, Sighting
+from delivery.message import message, of_release, of_rollback, serving
+from delivery.page import release_page
+from delivery.records import EngineRef
+from delivery.release import carry_out
+
+FAKE = EngineRef(kind="fake", name="fake", urls=("http://replica-1",))
+
+
+def test_what_serves_is_not_said_twice_and_the_link_comes_last():
+    assert message("FAILED", "m A", "no | m A: v1 serves", "m A: v1 serves", "http://p/1") == (
+        "FAILED: m A: no | m A: v1 serves | http://p/1"
+    )
+
+
+def test_a_version_is_not_said_to_serve_where_nobody_was_seen_to_serve_it(world, release):
+    release(1)
+    current = world.store.current("best_model")
+    away = Sighting(FAKE, "http://replica-1", absent="no answer")
+    older = Sighting(FAKE, "http://replica-2", Seen({"A": Served(7, "0" * 64)}))
+    right = Sighting(FAKE, "http://replica-3", Seen({"A": Served(1, candidate_of(1).sha256)}))
+
+    assert serving(current, "A", [right]) == "best_model A: v1 serves"
+    assert serving(current, "A", [away, older, right]) == (
+        "best_model A: v1 is decided, but http://replica-1 does not answer for it, http://replica-2 serves v7"
+    )
+
+
+def test_a_rollback_is_told_with_the_operators_reason_and_what_is_left_behind(world, release):
+    release(1)
+    done = release(2)
+    with rolled_back(
+        world.store,
+        "best_model",
+        "A",
+        None,
+        engine_for=world.engine_for,
+        registry=world.registry,
+        run=RUN,
+        why="3 a.m.",
+    ) as rollback:
+        carry_out(rollback)
+
+    assert of_rollback(rollback) == "3 a.m. (by test); v2 is left behind, and refused from now on"
+    assert "v1 serves again" in release_page(rollback)
+    assert of_release(done) == ""
+    assert "completed" not in release_page(done), "an outcome that is as it should be is no news"
+
+
+def test_a_page_says_what_is_not_yet_as_decided(release):
+    done = release(1)
+    done.alias_pending = True
+
+    assert "**But**: alias A pending" in release_page(done)

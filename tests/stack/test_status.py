@@ -1,0 +1,101 @@
+"""What one model's disk hides does not hide the others, and a living release is no disagreement."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from fakes import RUN, World, candidate_of
+
+from delivery.attempt import released
+from delivery.errors import Refused
+from delivery.history import damage
+from stack.status import disagrees, told, views
+
+HOLD = """
+import sys
+from pathlib import Path
+from delivery.records import Run
+from delivery.store import Store
+with Store(Path(sys.argv[1])).writer("best_model", Run(who="test")):
+    print("holding", flush=True)
+    sys.stdin.read()
+"""
+
+
+def unreadable(path):
+    """A folder where a file is expected."""
+    path.unlink()
+    path.mkdir()
+
+
+def journal_of(world) -> bytes:
+    """The journal of a release that was open for a moment."""
+    with (
+        pytest.raises(Refused),
+        released(
+            world.store, candidate_of(2), [], engine_for=world.engine_for, registry=world.registry, run=RUN
+        ) as made,
+    ):
+        made.snapshot()
+        content = world.store.paths("best_model").journal.read_bytes()
+        raise Refused("stop")
+    return content
+
+
+@pytest.mark.parametrize("record", ["current", "journal", "entry"])
+def test_a_record_of_one_model_that_cannot_be_read_ends_no_status_of_all_models(world, release, record):
+    release(1)
+    paths = world.store.paths("best_model")
+    paths.journal.touch()
+    unreadable({"current": paths.current, "journal": paths.journal, "entry": paths.entry(1)}[record])
+    other = World(world.store, world.registry, world.replicas)
+    with released(
+        world.store,
+        candidate_of(1, model="wine"),
+        [],
+        engine_for=other.engine_for,
+        registry=world.registry,
+        run=RUN,
+    ) as made:
+        made.snapshot()
+        made.materialize()
+        made.commit()
+
+    seen = {view.model: "\n".join(told(world, view)) for view in views(world)}
+
+    assert "is a folder, no file" in seen["best_model"]
+    assert "wine A: v1" in seen["wine"]
+
+
+def test_history_names_what_cannot_be_read(world, release):
+    release(1)
+    release(2)
+    unreadable(world.store.paths("best_model").entry(1))
+
+    assert [what for what in damage(world.store, "best_model") if "is a folder, no file" in what]
+
+
+def test_a_release_whose_process_lives_is_under_way_and_one_whose_process_died_disagrees(world, release):
+    release(1)
+    journal, root = journal_of(world), str(world.store.root)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, root],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        assert holder.stdout.readline() == b"holding\n"
+        world.store.paths("best_model").journal.write_bytes(journal)
+        (alive,) = views(world)
+        assert disagrees(world, alive) == []
+        assert "under way, by test" in "\n".join(told(world, alive))
+    finally:
+        holder.kill()
+        holder.communicate()
+
+    (dead,) = views(world)
+    assert [finding.what for finding in disagrees(world, dead)] != []
+    assert "under way" not in "\n".join(told(world, dead))
