@@ -33,12 +33,13 @@ def of_rollback(rollback: Release) -> str:
 
 
 def serving(current: Current, alias: str, seen: Sequence[Sighting]) -> str:
-    """Return what serves for *alias*: what is decided, and which of the replicas that were asked do otherwise."""
-    others = [_otherwise(sighting, alias) for sighting in seen if not sighting.follows(current, alias)]
-    version = current.version_of(alias)
-    if version is None or not others:
+    """Return what serves for *alias*: what is decided, and which of the enrolled that were asked do otherwise."""
+    variant = current.variants.get(alias)
+    enrolled = [sighting for sighting in seen if variant and variant.follows(*sighting.engine.key)]
+    others = [_otherwise(sighting, alias) for sighting in enrolled if not sighting.follows(current, alias)]
+    if variant is None or not others:
         return current.describe(alias)
-    return f"{current.model} {alias}: v{version} is decided, but {', '.join(others)}"
+    return f"{current.model} {alias}: v{variant.active_version} is decided, but {', '.join(others)}"
 
 
 def _otherwise(sighting: Sighting, alias: str) -> str:

@@ -69,8 +69,9 @@ def opened(path: Path, most: int) -> Iterator[BufferedReader]:
         msg = f"{shown(path)} is no regular file ({error.strerror}); `interlock reconcile` mends it"
         raise CorruptRecord(msg) from error
     try:
-        _check_regular(path, os.fstat(handle), most)
-    except CorruptRecord:
+        with reading(path):
+            _check_regular(path, os.fstat(handle), most)
+    except (CorruptRecord, Unreadable):
         os.close(handle)
         raise
     with reading(path), os.fdopen(handle, "rb") as file:

@@ -10,7 +10,7 @@ MIB = 1024 * 1024
 
 class Limits(Record):
     """
-    What a candidate may take; docs/trial.md says why these numbers.
+    What a candidate may take; docs/adr/0013 says why these numbers.
 
     Args:
         size_bytes: Largest model.onnx.

@@ -50,14 +50,14 @@ class Fuse:
         if not ignore_errors:
             raise OSError(error, os.strerror(error))
 
-    def wire(self, real: Callable[..., object], *args: object) -> object:
+    def wire(self, real: Callable[..., object], *args: object, **named: object) -> object:
         """Make a call over the wire."""
         if self.kind == "kill":
             self._burn()
         blows = self.kind in ("lost", "deaf") and self._reached(once=True)
         if blows and self.kind == "deaf":
             raise Unreachable("nobody heard the call")
-        answer = real(*args)
+        answer = real(*args, **named)
         if blows:
             raise Unreachable("the answer got lost")
         return answer
@@ -108,4 +108,4 @@ class OverTheWire:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(self._target, name)
-        return (lambda *args: self._box.fuse.wire(found, *args)) if callable(found) else found
+        return partial(self._box.fuse.wire, found) if callable(found) else found

@@ -72,9 +72,9 @@ MUTANTS = (
     Mutant(
         "an alias is deleted and then set",
         "adapters/mlflow_registry.py",
-        '        self._http.ask("POST", f"{API}/registered-models/alias", _Done, json=body)\n',
+        '        self._http.ask("POST", f"{API}/registered-models/alias", Done, json=body)\n',
         "        self.delete_alias(model, alias)\n"
-        '        self._http.ask("POST", f"{API}/registered-models/alias", _Done, json=body)\n',
+        '        self._http.ask("POST", f"{API}/registered-models/alias", Done, json=body)\n',
         "tests/adapters/test_mlflow_registry.py::test_an_alias_is_moved_by_one_call_so_that_it_is_never_gone",
     ),
     Mutant(
@@ -87,9 +87,8 @@ MUTANTS = (
     Mutant(
         "an answer names the version that is live when it is sent",
         "serving/routes/predict.py",
-        "        return model, rows, await model.answer(rows, state.settings.predict_timeout_s)\n"
-        "    except VersionGone:",
-        "        answers = await model.answer(rows, state.settings.predict_timeout_s)\n"
+        "        return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)\n    except VersionGone:",
+        "        answers = await by.model.answer(rows, state.settings.predict_timeout_s)\n"
         "        return chosen(state.variants, alias, x_version), rows, answers\n    except VersionGone:",
         "tests/serving/test_control.py::test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between",
     ),

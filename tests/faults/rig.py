@@ -157,7 +157,7 @@ class Rig:
 def register(mlflow: FakeMlflow, folder: Path) -> None:
     """Let MLflow know the version in *folder*, as a training does."""
     manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    files = {path: (folder / name).read_bytes() for name, path in ARTIFACTS.items()}
+    files = {path: (folder / name).read_bytes() for name, (path, _) in ARTIFACTS.items()}
     mlflow.register(MODEL, manifest.run_id, files, manifest.sha256)
 
 

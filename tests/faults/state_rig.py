@@ -128,7 +128,7 @@ class Rig:
         elif attempt.kind == "release":
             expected = SmokeFailed if version in BAD else Release
             assert isinstance(ending, Damaged if version in self.hurt() else expected), repr(ending)
-        if isinstance(ending, SmokeFailed):
+        if attempt.kind == "release" and isinstance(ending, SmokeFailed):
             self.ledger.must_refuse.add(version)
 
     def hurt(self) -> set[int]:

@@ -171,11 +171,13 @@ def test_a_rollback_from_the_shell_is_told_and_the_newest_page_says_what_serves_
 def test_the_engines_that_are_enrolled_are_listed_and_the_last_one_stays(api, live):
     listed = api.interlock("engines")
     assert f"best_model A: v{api.version()}" in listed.stdout
-    assert f"serving-api/dev {api.url}" in listed.stdout
+    (control,) = api.settings.serving_control
+    assert f"serving-api/dev {control}" in listed.stdout
 
+    train_register_reload(params={"C": 3.0}, alias="E", force=True)  # others may have enrolled a second engine for A
     kept = api.interlock("engines", "--remove", "serving-api/dev")
     assert kept.returncode != 0
-    assert "the last engine of best_model A" in kept.stderr
+    assert "the last engine of best_model E" in kept.stderr
     assert "--force" in kept.stderr
 
 
