@@ -24,7 +24,18 @@ from delivery.store import Store
 from delivery.store.contents import names_in
 from delivery.view import agrees, aliases_of, engines_of
 
-KNOWN = {"current.json", "lock", "history", "events", "refused", "attempts", "registry.json", "failed", ".staging"}
+KNOWN = {
+    "current.json",
+    "lock",
+    "history",
+    "events",
+    "refused",
+    "attempts",
+    "registry.json",
+    "failed",
+    "odd",
+    ".staging",
+}
 IN_A_VERSION = {"model.onnx", "manifest.json", "trial.json"}
 
 

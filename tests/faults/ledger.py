@@ -134,9 +134,10 @@ class Folders:
         paths = self.store.paths(MODEL)
         self.versions = {int(path.name) for path in paths.versions.glob("*") if path.name.isdigit()}
         self.failed = Counter(int(path.name.split("-")[0]) for path in paths.failed.glob("*"))
+        self.failed.update(int(path.name) for path in paths.odd.glob("*/*") if path.name.isdigit())
 
     def check_nothing_is_lost(self, ever_exposed: set[int]) -> None:
-        """What is gone was moved, and nothing that was ever exposed was moved."""
+        """What is gone was moved, quarantined or set aside, and nothing that was ever exposed was moved."""
         after = Folders(self.store)
         for version in self.versions - after.versions:
             assert after.failed[version] > self.failed[version], f"I4: v{version} is gone"

@@ -87,7 +87,8 @@ MUTANTS = (
     Mutant(
         "an answer names the version that is live when it is sent",
         "serving/routes/predict.py",
-        "        return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)\n    except VersionGone:",
+        "        return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)\n"
+        "    except VersionGone:",
         "        answers = await by.model.answer(rows, state.settings.predict_timeout_s)\n"
         "        return chosen(state.variants, alias, x_version), rows, answers\n    except VersionGone:",
         "tests/serving/test_control.py::test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between",

@@ -92,7 +92,8 @@ class Rig:
             for alias in moved:
                 assert self._names(alias) == self.touched[alias], "an alias that was moved by hand was touched"
             rules = AFTER_DAMAGE if self.damaged_record else (record_is_whole, *AFTER_DAMAGE)
-            assert list(violations(self.world, MODEL, rules=rules, moved=moved)) == []
+            wrong = list(violations(self.world, MODEL, rules=rules, moved=moved))
+            assert wrong == [], wrong
         self.ledger.settled()
         self.touched = {alias: self.touched[alias] for alias in moved}
         self.dirty = self.suspect = False
