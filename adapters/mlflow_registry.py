@@ -6,6 +6,7 @@ No call is retried here: a retried creating POST makes several versions.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.http import HttpClient
 from adapters.mlflow_api import API, MANIFEST, ONNX, Done, run_of
+from delivery.clock import utc_stamp
 from delivery.errors import CorruptRecord, DigestMismatch, NotFound, Refused
 from delivery.freshness import Newest
 from delivery.manifest import Manifest
@@ -35,7 +37,20 @@ class _Version(BaseModel):
     name: str
     version: int
     run_id: str = ""
+    creation_timestamp: int | None = None
     tags: list[_Tag] = []
+
+    @property
+    def registered_at_utc(self) -> str | None:
+        """When it was registered, by MLflow's clock; None if MLflow does not say."""
+        milliseconds = self.creation_timestamp
+        return utc_stamp(datetime.fromtimestamp(milliseconds / 1000, UTC)) if milliseconds else None
+
+    @property
+    def age(self) -> tuple[str, int]:
+        """What ranks it: nothing is trained after it was registered, whatever the training host's clock says."""
+        trained = self.tag["trained_at_utc"]
+        return min(trained, self.registered_at_utc or trained), self.version
 
     @property
     def tag(self) -> dict[str, str]:
@@ -115,11 +130,12 @@ class MlflowRegistry:
         passed = [version for version in self._passed(model) if {"sha256", "trained_at_utc"} <= version.tag.keys()]
         if not passed:
             return None
-        last = max(passed, key=lambda version: (version.tag["trained_at_utc"], version.version))
+        last = max(passed, key=lambda version: version.age)
         candidate = Candidate(
             model=model, alias=alias, version=last.version, run_id=last.run_id, sha256=last.tag["sha256"]
         )
-        return Newest(candidate, self._manifest(candidate))
+        registered = {version.version: version.registered_at_utc for version in passed}
+        return Newest(candidate, self._manifest(candidate), registered)
 
     def alias(self, model: str, alias: str) -> int | None:
         """Return the version that the alias names, or None if there is no such alias or model."""

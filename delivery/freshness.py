@@ -8,13 +8,15 @@ Whether the newest version that passed the gate is to be released, and why.
     trained after the live  release, unless it takes or gives something else
     else                    skip
 
-Training times are those of the manifests, in UTC; when a version was registered says nothing.
+Training times are those of the manifests, in UTC. When a version was registered says nothing, but that it was trained
+before: a training host whose clock is ahead would keep everything that is newer from going live for as long.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from delivery.clock import utc_moment
+from delivery.clock import utc_moment, utc_stamp
 from delivery.errors import CorruptRecord
 from delivery.manifest import Manifest
 from delivery.records import Candidate, Current
@@ -25,10 +27,55 @@ MOST_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Newest:
-    """The version that was trained last, among those that passed the gate."""
+    """
+    The version that was trained last, among those that passed the gate.
+
+    Args:
+        candidate: It, as a candidate.
+        manifest: Of its training.
+        registered_at_utc: When versions that passed were registered, by the registry's clock; None if it does not say.
+    """
 
     candidate: Candidate
     manifest: Manifest
+    registered_at_utc: Mapping[int, str | None] = field(default_factory=dict)
+
+    def age_of(self, version: int, manifest: Manifest) -> "Age":
+        """
+        Return when a version was trained.
+
+        Raises:
+            CorruptRecord: Its manifest carries no training time.
+        """
+        return Age(version, _trained(version, manifest), self.registered_at_utc.get(version))
+
+
+@dataclass(frozen=True)
+class Age:
+    """When a version was trained, as its training host says; and when it was registered, which nothing precedes."""
+
+    version: int
+    trained: datetime
+    registered_at_utc: str | None
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the training host's clock was ahead of the registry's."""
+        return self.registered_at_utc is not None and self.trained > utc_moment(self.registered_at_utc)
+
+    @property
+    def rank(self) -> tuple[datetime, int]:
+        """What orders it; in the same second, the later number is the newer one."""
+        moment = utc_moment(self.registered_at_utc) if self.registered_at_utc and self.is_ahead else self.trained
+        return moment, self.version
+
+    def __str__(self) -> str:
+        """Say it, and which clock it is told by."""
+        if self.is_ahead:
+            return (
+                f"at {utc_stamp(self.trained)} by a clock that was ahead: it was registered at {self.registered_at_utc}"
+            )
+        return f"at {utc_stamp(self.trained)}"
 
 
 @dataclass(frozen=True)
@@ -60,14 +107,16 @@ def compare(store: Store, current: Current, alias: str, newest: Newest | None) -
     live = current.version_of(alias)
     if live is None:
         return Comparison(release=True, why=f"nothing is live, v{version} was trained at {manifest.trained_at_utc}")
-    return _by_age(live, store.manifest(current.model, live), version, manifest)
+    return _by_age(live, store.manifest(current.model, live), newest)
 
 
-def _by_age(live: int, old: Manifest, version: int, new: Manifest) -> Comparison:
-    ages = f"v{live} was trained at {old.trained_at_utc}, v{version} at {new.trained_at_utc}"
+def _by_age(live: int, old: Manifest, newest: Newest) -> Comparison:
+    version, new = newest.candidate.version, newest.manifest
+    age, older = newest.age_of(version, new), newest.age_of(live, old)
+    ages = f"v{live} was trained {older}, v{version} {age}"
     if live == version:
-        return Comparison(release=False, why=f"v{live}, trained at {old.trained_at_utc}, is the newest")
-    if (_trained(version, new), version) < (_trained(live, old), live):
+        return Comparison(release=False, why=f"v{live}, trained {older}, is the newest")
+    if age.rank < older.rank:
         return Comparison(release=False, why=f"what is live is not older: {ages}")
     if new.contract != old.contract:
         return Comparison(

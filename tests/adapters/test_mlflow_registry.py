@@ -190,6 +190,17 @@ def test_the_newest_is_the_one_that_was_trained_last_whatever_its_number(mlflow)
     assert newest.manifest == manifest_of(2)
 
 
+def test_a_training_clock_that_was_ahead_makes_no_version_the_newest_for_as_long(mlflow):
+    """v1 says that it was trained 70 years after it was registered."""
+    ahead = passed(1, "20961231T025902Z") | {"creation_timestamp": 1767149940000}
+    knows(mlflow, ahead, passed(2, "20251231T025902Z") | {"creation_timestamp": 1767149950000})
+
+    newest = registry(mlflow).newest("best_model", "A")
+
+    assert newest.candidate.version == 2
+    assert newest.registered_at_utc == {1: "20251231T025900Z", 2: "20251231T025910Z"}
+
+
 def test_no_version_that_passed_the_gate_is_no_newest(mlflow):
     knows(mlflow)
     assert registry(mlflow).newest("best_model", "A") is None

@@ -56,6 +56,21 @@ def test_training_times_decide(world, release, trained_at_utc, expected, why):
     assert comparison.why.startswith(why)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(days=1), timedelta(days=70 * 365)])
+def test_a_training_clock_that_was_ahead_keeps_nothing_newer_from_going_live(world, release, ahead):
+    """The live version says that it was trained after it was registered."""
+    release(2)
+    registered = utc_moment(LIVE) - ahead
+    trained = utc_stamp(registered + timedelta(minutes=1))
+    manifest = manifest_of(7).model_copy(update={"trained_at_utc": trained})
+    made = Newest(candidate_of(7), manifest, {2: utc_stamp(registered), 7: trained})
+
+    comparison = judged(world, made)
+
+    assert comparison.release is True
+    assert f"v2 was trained at {LIVE} by a clock that was ahead: it was registered at" in comparison.why
+
+
 def test_a_version_that_was_registered_later_but_trained_earlier_is_not_newer(world, release):
     release(2)
     assert judged(world, newest(9, "20251231T025901Z")).release is False
