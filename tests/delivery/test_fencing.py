@@ -300,6 +300,24 @@ def test_a_claim_that_was_not_committed_yet_does_not_hide_the_decision(world, re
     assert world.store.current(MODEL) == before
 
 
+def test_who_claims_later_outruns_who_claimed_before_and_has_not_committed_yet(world, release, no_locks):
+    """Both began before either claimed, so neither voids the other's; the earlier one pauses before its rename."""
+    release(1)
+    before = world.store.current(MODEL)
+    early, late = entry_of(before, "early", 2), entry_of(before, "late", 3)
+    with (
+        world.store.writer(MODEL, RUN) as paused,
+        world.store.writer(MODEL, RUN) as quick,
+        paused._prepared(early.after) as prepared,
+    ):
+        paused._claim(early)
+        quick.commit(before, late)
+        with pytest.raises(StaleEpoch, match="was faster than the commit of epoch 2"):
+            paused._commit(prepared, early.after)
+
+    assert world.store.current(MODEL) == late.after
+
+
 def test_a_rebuilt_decision_is_not_put_over_one_that_was_rebuilt_and_changed_meanwhile(world, release):
     release(1)
     with world.store.writer(MODEL, RUN) as writer:
