@@ -39,9 +39,9 @@ test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can ru
 	$(BIN)/pytest
 
 # The proofs, each whole; `make test` runs a sixth of their cases, another one after each commit.
-proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m faults $(addprefix tests/,$(1))
+proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m "faults or in_turn" $(addprefix tests/,$(1))
 
-test-faults: $(TRITON)  ## every case of every proof below
+test-faults: $(TRITON) $(CREDIT)  ## every case of every proof below, and the slow tests that run in turn
 	$(call proof,)
 
 test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EACCES; killed recoveries; full disks

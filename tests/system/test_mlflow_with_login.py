@@ -18,6 +18,8 @@ from blocks.mlflow_registry import MlflowRegistry as Block
 from flows.train_register_reload import train_register_reload
 from stack.parts import BIN
 
+pytestmark = pytest.mark.in_turn
+
 ADMIN = ("admin", "an admin's password")
 READER = ("reader", "a reader's password")
 API = "/api/2.0/mlflow"

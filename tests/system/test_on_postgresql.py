@@ -32,6 +32,7 @@ def server(home):
         yield server
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(900)
 def test_the_demo_of_the_credit_score_leaves_everything_in_postgresql(server, home):
     listeners: tuple[Listener, ...] = get_args(Listener)
