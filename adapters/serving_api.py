@@ -159,8 +159,8 @@ def serving_engine(
 
 
 def _arrived(error: Unreachable) -> bool:
-    """Whether the app may have got the call: one that is just being started again does not even take the connection."""
-    return not isinstance(error.__cause__, (httpx.ConnectError, httpx.ConnectTimeout))
+    """Whether the connection broke when the app had the call: not when a status or nothing came, or none was made."""
+    return isinstance(error.__cause__, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError))
 
 
 def _pin(candidate: Candidate) -> dict[str, str]:

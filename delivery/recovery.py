@@ -146,7 +146,7 @@ def _undo_rehearsal(writer: Writer, journal: Journal, cause: BaseException | Non
 
 
 def _condemn(writer: Writer, journal: Journal, reason: str) -> None:
-    """Refuse the candidate's digest from now on, unless it is live or was: then the bytes proved good before."""
+    """Refuse the candidate's digest from now on, unless it is a way back, or what serves."""
     if journal.kind == "release" and not _is_live(journal.before, journal):
         writer.refuse_digest(journal.candidate.sha256, journal.candidate.version, reason)
 

@@ -12,6 +12,7 @@ import psutil
 from blocks.settings import Settings
 from delivery.alias import AliasState
 from delivery.engine import Sighting
+from delivery.errors import Unreadable
 from delivery.history import damage, readable
 from delivery.records import HistoryEntry
 from delivery.store import Store
@@ -70,8 +71,8 @@ def _largest(store: Store) -> int:
 
 
 def _size(folder: Path) -> int:
-    with suppress(FileNotFoundError):  # pruned meanwhile
-        return sum((folder / name).stat().st_size for name in names_in(folder))
+    with suppress(OSError, Unreadable):  # pruned meanwhile, or nothing that a release made
+        return sum((folder / name).lstat().st_size for name in names_in(folder))
     return 0
 
 

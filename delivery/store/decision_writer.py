@@ -1,5 +1,5 @@
 r"""
-Write the decision, so that also without a working lock no late writer puts an older one over a newer (docs/adr/0010).
+Write the decision, so that also without a working lock no late writer puts an older one over a newer (docs/adr/0011).
 
     prepare -> claim -> outrun -> rename
        |         |        |         \_ the one commit point; it fails if somebody removed what was prepared

@@ -75,3 +75,13 @@ def test_an_app_that_was_started_again_before_it_got_the_call_is_only_unreachabl
     monkeypatch.setattr(replica.client, "ask", elsewhere)
     with pytest.raises(Unreachable):
         replica.load(candidate_of(13))
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_an_app_or_a_gateway_that_answers_come_back_later_did_not_die_of_the_candidate(app, status):
+    """Several processes stand behind one address, or one of them is being replaced."""
+    boots(app, "one", "two")
+    app.answers[STAGE] = lambda _: (status, {"status": "error", "error": "busy", "message": "busy"})
+
+    with pytest.raises(Unreachable):
+        load(app)

@@ -10,7 +10,7 @@ from fakes import RUN, World, candidate_of
 from delivery.attempt import released
 from delivery.errors import Refused
 from delivery.history import damage
-from stack.status import disagrees, told, views
+from stack.status import disagrees, room, told, views
 
 HOLD = """
 import sys
@@ -99,3 +99,12 @@ def test_a_release_whose_process_lives_is_under_way_and_one_whose_process_died_d
     (dead,) = views(world)
     assert [finding.what for finding in disagrees(world, dead)] != []
     assert "under way" not in "\n".join(told(world, dead))
+
+
+def test_what_no_release_made_does_not_end_the_look_at_the_disks_room(world, release):
+    release(1)
+    versions = world.store.paths("best_model").versions
+    (versions / "5").touch()
+    (versions / "1" / "loop").symlink_to("loop")
+
+    assert room(world.store) == ""
