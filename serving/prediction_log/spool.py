@@ -100,7 +100,8 @@ class Spool:
             lock.close()
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.jsonl"))
+        """Return our own; what somebody else put into the folder is left alone."""
+        return sorted(path for path in self.folder.glob("*.jsonl") if path.stem.isdecimal() and path.is_file())
 
     def _new(self) -> FileIO:
         self._last = max(self._last + 1, time_ns())
@@ -140,7 +141,10 @@ class Spool:
             path.mkdir(exist_ok=True)
         if not path.is_dir():
             return False
-        file = (path / "lock").open("ab")
+        lock = path / "lock"
+        if lock.exists() and not lock.is_file():  # to open a pipe would hang
+            return False
+        file = lock.open("ab")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -271,3 +271,20 @@ def test_whatever_fails_in_a_thread_of_the_log_it_goes_on(log, table, spool, mon
     until(lambda: sorted(table.rows) == [1, 2])
     log.stop()
     assert not any(thread.is_alive() for thread in log._threads)
+
+
+@pytest.mark.timeout(20)
+def test_what_somebody_else_put_into_the_folder_neither_hangs_nor_ends_it(tmp_path):
+    (tmp_path / "1").mkdir()
+    os.mkfifo(tmp_path / "1" / "lock")
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "notes.jsonl").write_text("somebody's")
+    os.mkfifo(tmp_path / "2" / "7.jsonl")
+
+    spool = Spool(tmp_path)
+    spool.append([b"row\n"])
+
+    assert spool.folder == tmp_path / "2"
+    assert drained(spool) == [b"row"]
+    assert (tmp_path / "2" / "notes.jsonl").read_text() == "somebody's"
+    spool.close()
