@@ -20,7 +20,8 @@ from blocks.settings import Settings
 SILENT = timedelta(seconds=150)
 """Five heartbeats of those that `prefect.yaml` asks for."""
 HEARTBEAT = "prefect.flow-run.heartbeat"
-ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Paused", "Suspended", "AwaitingRetry")
+ANYTHING = "prefect.flow-run.*"
+"""Any change of its state is a sign of life; events carry the state's name, and ours have names of their own."""
 WHY = f"no heartbeat for {SILENT.total_seconds():g} s: its process and its worker are gone"
 TOLD = f"CRASHED: {{{{ flow.name }}}} {{{{ flow_run.name }}}}: {WHY} | {{{{ flow_run|ui_url }}}}"
 
@@ -33,7 +34,7 @@ def crash_silent_runs(environment: str, chat: UUID | None) -> Automation:
         description="What they left open is finished by `interlock reconcile`.",
         trigger=EventTrigger(
             after={HEARTBEAT},
-            expect={HEARTBEAT, *(f"prefect.flow-run.{end}" for end in ENDS)},
+            expect={ANYTHING},
             for_each={"prefect.resource.id"},
             match={"prefect.resource.id": "prefect.flow-run.*"},
             match_related=[_tag("interlock"), _tag(environment)],

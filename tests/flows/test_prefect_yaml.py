@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect import Flow
+from prefect.server.events.schemas.automations import EventTrigger as ServerTrigger
 
 from blocks.automations import SILENT, crash_silent_runs
 from flows.recover_run import recover_run
@@ -74,6 +75,18 @@ def test_only_runs_of_our_deployments_are_called_crashed(environment):
 
     assert tags == [["prefect.tag.interlock"], [f"prefect.tag.{environment}"]]
     assert all(set(d["tags"]) == {"interlock", d["name"]} for d in DEPLOYMENTS)
+
+
+@pytest.mark.parametrize(
+    "name", ["Completed", "Released", "Skipped", "Rejected", "RolledBack", "TimedOut", "heartbeat"]
+)
+def test_a_run_that_ended_under_whatever_name_is_not_called_crashed(name):
+    """Prefect names the event by the state's name, and the names of ours are many: asked of Prefect's own trigger."""
+    made = crash_silent_runs("dev", None).trigger.model_dump(mode="json", exclude={"owner", "id"})
+    trigger = ServerTrigger.model_validate(made)
+
+    assert trigger.expects(f"prefect.flow-run.{name}")
+    assert trigger.starts_after(f"prefect.flow-run.{name}") is (name == "heartbeat")
 
 
 def test_every_flow_is_for_the_same_model_by_default():
