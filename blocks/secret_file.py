@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from delivery.errors import NotFound
+
 
 def secret_in(path: Path, user: str = "") -> SecretStr:
     """
@@ -24,6 +26,19 @@ def secret_in(path: Path, user: str = "") -> SecretStr:
                 write_secret(path, user + secrets.token_hex(32))
         line = _first_line(path)
     return SecretStr(line)
+
+
+def known_secret(path: Path) -> str:
+    """
+    Return the first line of the file, which somebody else made.
+
+    Raises:
+        NotFound: It is not there, or empty.
+    """
+    if not (line := _first_line(path)):
+        msg = f"there is no secret in {path}: `interlock up` makes it, or its owner puts it there"
+        raise NotFound(msg)
+    return line
 
 
 def write_secret(path: Path, secret: str) -> None:

@@ -5,12 +5,15 @@ Two environments run side by side: each has its own folder, ports, token, work p
 """
 
 import os
+import re
 import shlex
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from blocks.secret_file import secret_in
@@ -27,6 +30,7 @@ PORTS: dict[Listener, int] = {
     "triton_metrics": 8002,
 }
 OFFSET = {"dev": 0, "prod": 100}
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 HOMES = {"dev": ".interlock", "prod": ".interlock-prod"}
 
 
@@ -42,6 +46,31 @@ def _unbracketed(value: object) -> object:
     return value.removeprefix("[").removesuffix("]") if isinstance(value, str) else value
 
 
+def _host(value: str) -> str:
+    if not NAME.fullmatch(value):
+        try:
+            ip_address(value)
+        except ValueError as error:
+            msg = "a name or an address, without scheme and port"
+            raise ValueError(msg) from error
+    return value
+
+
+def _url(value: str) -> str:
+    msg = "an address such as http://host:port"  # without the value, which may hold a password
+    try:
+        parts = urlsplit(value)
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError as error:
+        raise ValueError(msg) from error
+    if not is_one:
+        raise ValueError(msg)
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+
+
 class Settings(BaseSettings):
     """Where the parts of one environment are."""
 
@@ -53,8 +82,8 @@ class Settings(BaseSettings):
     home_folder: Path | None = Field(
         default=None, description="the local stack's folder; .interlock or .interlock-prod"
     )
-    host: Annotated[str, BeforeValidator(_unbracketed)] = Field(
-        default="127.0.0.1", min_length=1, description="address that the local stack listens on"
+    host: Annotated[str, BeforeValidator(_unbracketed), AfterValidator(_host)] = Field(
+        default="127.0.0.1", description="address that the local stack listens on"
     )
     prefect_port: int | None = Field(default=None, ge=1, le=65535, description="Prefect server; 4200, prod 4300")
     mlflow_port: int | None = Field(default=None, ge=1, le=65535, description="MLflow server; 5000, prod 5100")
@@ -72,10 +101,10 @@ class Settings(BaseSettings):
     )
     serving_model: ModelName = Field(default="best_model", description="the model that the serving app follows")
     serving_alias: Alias = Field(default="A", description="the alias behind the serving app's routes that name none")
-    mlflow_url: str | None = Field(default=None, description="an MLflow server elsewhere")
+    mlflow_url: Url | None = Field(default=None, description="an MLflow server elsewhere")
     mlflow_username: str | None = Field(default=None, description="user of an MLflow server that asks for one")
     mlflow_password: SecretStr | None = Field(default=None, description="that user's password")
-    serving_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    serving_urls: Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="replicas of the serving app elsewhere, comma separated"
     )
     serving_start_command: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
@@ -134,10 +163,14 @@ class Settings(BaseSettings):
         return f"{self.local_url('prefect')}/api"
 
     @property
+    def _was_up(self) -> bool:
+        """Whether the local stack was ever brought up in this folder."""
+        return self.supervisor_config.exists()
+
+    @property
     def prefect_reached(self) -> str:
         """The API of the Prefect server that releases are seen in: the local stack's, if one was ever brought up."""
-        local = self.supervisor_config.exists()
-        return self.prefect_api if local else os.environ.get("PREFECT_API_URL", self.prefect_api)
+        return self.prefect_api if self._was_up else os.environ.get("PREFECT_API_URL", self.prefect_api)
 
     @property
     def prefect_ui(self) -> str:
@@ -147,7 +180,7 @@ class Settings(BaseSettings):
     @property
     def prefect_auth(self) -> SecretStr | None:
         """What that server asks for, `user:password`, if it does."""
-        if self.prefect_reached == self.prefect_api:
+        if self._was_up:
             return self.prefect_login()
         given = os.environ.get("PREFECT_API_AUTH_STRING", "")
         return SecretStr(given) if given else None
@@ -227,9 +260,14 @@ class Settings(BaseSettings):
         """Return the x-token, the first line of its file; made at first use, readable by its owner only."""
         return secret_in(self.token_file)
 
+    @property
+    def triton_key_file(self) -> Path:
+        """The file that holds the key of Triton's control APIs."""
+        return self.home / "triton-key"
+
     def triton_key(self) -> SecretStr:
         """Return the key of Triton's control APIs; made at first use, readable by its owner only."""
-        return secret_in(self.home / "triton-key")
+        return secret_in(self.triton_key_file)
 
     @property
     def prefect_login_file(self) -> Path:

@@ -31,7 +31,8 @@ def environment(given: Mapping[str, str], urls: Iterable[str] = ()) -> dict[str,
     """
     chosen = [host.strip() for name in DIRECT for host in given.get(name, "").split(",")]
     hosts = [urlsplit(url).hostname or "" for url in urls]
-    direct = ",".join(dict.fromkeys(filter(None, [*chosen, *LOOPBACK, *hosts])))
+    everything = ["*"] if "*" in chosen else []  # with others beside it, some libraries take it for a name
+    direct = ",".join(dict.fromkeys(everything or filter(None, [*chosen, *LOOPBACK, *hosts])))
     return SILENT | dict.fromkeys(DIRECT, direct)
 
 

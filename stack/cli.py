@@ -142,6 +142,8 @@ def main() -> None:
         _end(f"{error.filename or 'a file'}: {error.strerror}; whose it is can do that", WRONG_PLACE)
     except (DeliveryError, StackError) as error:
         _end(str(error))
+    except OSError as error:
+        _end(f"{error.filename or 'a file'}: {error.strerror or error}")
     except ValidationError as error:
         _end("; ".join(f"INTERLOCK_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
 

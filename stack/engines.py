@@ -24,6 +24,7 @@ def engines(
     """List the engines that are enrolled for each alias of a model; every release of it is proved on all of them."""
     settings = Settings()
     where = place(settings)
+    where.store.known(model)
     if remove:
         aliases = _remove(where, model, remove, reason, force=force)
         told = f"{remove} is not asked any more by releases of {model} {', '.join(aliases)}"

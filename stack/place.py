@@ -1,10 +1,12 @@
 """Store, registry and engines of an environment, without Prefect: what the operator's verbs and the loop work with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 from adapters.mlflow_registry import MlflowRegistry
 from adapters.serving_api import serving_engine
 from adapters.triton import servers_of, triton_engine
+from blocks.secret_file import known_secret
 from blocks.settings import Settings
 from delivery.engine import Engine
 from delivery.errors import NotFound
@@ -13,29 +15,41 @@ from delivery.records import SERVING_API, TRITON, EngineRef, Run
 from delivery.store import Store
 from stack.errors import NotHere
 
+MADE = ("supervisord.conf", "supervisor.sock", "serving-token", "repository")
+"""What a folder holds, some of it, in which `interlock up` was given."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where an environment's things are."""
+    """Where an environment's things are; a secret is read when it is needed, and made by `interlock up` only."""
 
     store: Store
     registry: MlflowRegistry
-    token: str = field(repr=False)
-    triton_key: str = field(repr=False)
+    token_file: Path
+    triton_key_file: Path
+
+    @property
+    def token(self) -> str:
+        """The serving app's. Raises NotFound when there is none."""
+        return known_secret(self.token_file)
 
     def engine_for(self, ref: EngineRef) -> Engine:
         """
         Return the engine *ref* at the addresses that it was enrolled with.
 
         Raises:
-            NotFound: Nobody knows that kind.
+            NotFound: Nobody knows that kind, or there is no token or key for it.
         """
         if ref.kind == SERVING_API:
             return serving_engine(ref.name, ref.urls, self.token, latency_budget_ms=ref.latency_budget_ms)
         if ref.kind == TRITON:
             budget_ms = ref.latency_budget_ms
             return triton_engine(
-                ref.name, servers_of(ref.urls), self.triton_key, self.store, latency_budget_ms=budget_ms
+                ref.name,
+                servers_of(ref.urls),
+                known_secret(self.triton_key_file),
+                self.store,
+                latency_budget_ms=budget_ms,
             )
         msg = f"engine {ref.name} is a {ref.kind}; known are {SERVING_API} and {TRITON}"
         raise NotFound(msg)
@@ -57,6 +71,9 @@ def check_here(settings: Settings) -> None:
     if not where.is_dir():
         msg = f"there is no {where}; INTERLOCK_{name} names the right folder, from wherever the command is given"
         raise NotHere(msg)
+    if settings.home_folder and not settings.repository and not any((where / made).exists() for made in MADE):
+        msg = f"nothing of a stack is in {where}; INTERLOCK_HOME_FOLDER names the right folder"
+        raise NotHere(msg)
 
 
 def place(settings: Settings) -> Place:
@@ -65,8 +82,11 @@ def place(settings: Settings) -> Place:
 
     Raises:
         NotHere: Nothing of them is there.
+        PermissionError: The secrets are another user's.
     """
     check_here(settings)
+    for secret in (settings.token_file, settings.triton_key_file):
+        if secret.exists():
+            secret.open().close()  # another user's stack is told before anything begins
     registry = MlflowRegistry(settings.mlflow, auth=settings.mlflow_auth)
-    token, key = settings.serving_token().get_secret_value(), settings.triton_key().get_secret_value()
-    return Place(Store(settings.repository_root), registry, token, key)
+    return Place(Store(settings.repository_root), registry, settings.token_file, settings.triton_key_file)

@@ -20,6 +20,8 @@ START_S = 20.0
 _DO_NOT_WAIT = False
 STOP_S = 60.0
 HERE = "%(here)s"
+NO_URL = re.compile(r"\?|%[0-9A-Fa-f]{2}")
+"""What an SQLAlchemy URL takes for the end of a file's name, or for another character: the file would be elsewhere."""
 COMMENT = re.compile(r"\s[;#]|[\r\n]")
 
 
@@ -140,6 +142,9 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def _configure(self) -> Path:
+        if NO_URL.search(str(self.home)):
+            msg = f"no database's URL can name a file in {self.home}: choose a folder without ? and %XX"
+            raise StackError(f"{msg} (INTERLOCK_HOME_FOLDER)")
         config = configparser.RawConfigParser()
         config["unix_http_server"] = {"file": str(self.socket), "chmod": "0700"}
         config["supervisorctl"] = {"serverurl": f"unix://{self.socket}"}

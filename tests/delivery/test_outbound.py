@@ -186,3 +186,8 @@ def test_no_connection_leaves_this_machine_while_a_model_runs(tmp_path):
     subprocess.run(watched, env=given, check=True, timeout=90)
 
     assert [line for line in trace.read_text().splitlines() if "AF_INET" in line and "127.0.0.1" not in line] == []
+
+
+def test_nobody_is_asked_through_a_proxy_where_the_person_says_so():
+    """Beside other names, some libraries take `*` for a name."""
+    assert outbound.environment({"NO_PROXY": "*"}, ["http://10.1.2.3"])["no_proxy"] == "*"

@@ -220,3 +220,64 @@ def test_status_is_red_before_the_disk_is_full(interlock, here, monkeypatch):
 
 def test_the_room_of_a_repository_that_is_not_there_yet_is_that_of_its_disk(tmp_path):
     assert status.room(Store(tmp_path / "not" / "yet")) == ""
+
+
+def test_no_command_but_up_makes_secrets_also_with_a_named_repository(interlock, here, tmp_path):
+    """As cron gives it, from another folder: new secrets would be none that any engine knows."""
+    interlock("status")
+    interlock("render-triton")
+    _, said = interlock("engines")
+
+    assert "best_model A: v3" in said
+    interlock("rollback", "--version", "1")
+    assert [
+        name for name in ("serving-token", "triton-key", "prefect-auth") if (tmp_path / "home" / name).exists()
+    ] == []
+
+
+def test_a_folder_that_holds_no_stack_is_refused(interlock, tmp_path, monkeypatch):
+    monkeypatch.setenv("INTERLOCK_HOME_FOLDER", str(tmp_path))
+
+    code, said = interlock("reconcile")
+
+    assert (code, list(tmp_path.iterdir())) == (2, [])
+    assert f"nothing of a stack is in {tmp_path}; INTERLOCK_HOME_FOLDER names the right folder" in said
+
+
+@pytest.mark.parametrize("words", [["engines"], ["engines", "--remove", "fake/fake"]], ids=" ".join)
+def test_engines_of_a_mistyped_model_are_told_and_nothing_is_made(interlock, here, words):
+    code, said = interlock(*words, "--model", "typo")
+
+    assert code == 1
+    assert "no model typo was ever released" in said
+    assert here.models() == ["best_model"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOST", "127.0.0.1:8080"),
+        ("HOST", "http://127.0.0.1"),
+        ("MLFLOW_URL", "http://a:b:c"),
+        ("MLFLOW_URL", "mlflow"),
+        ("SERVING_URLS", "http://[::1"),
+    ],
+)
+def test_an_address_that_is_none_is_told_in_one_line(interlock, monkeypatch, name, value):
+    monkeypatch.setenv(f"INTERLOCK_{name}", value)
+
+    code, said = interlock("status")
+
+    assert code == 1
+    assert said.startswith(f"interlock: INTERLOCK_{name}")
+    assert "Traceback" not in said
+
+
+def test_up_in_the_place_of_a_file_is_told_in_one_line(interlock, tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("somebody's")
+    monkeypatch.setenv("INTERLOCK_HOME_FOLDER", str(tmp_path / "home"))
+
+    code, said = interlock("up")
+
+    assert (code, (tmp_path / "home").read_text()) == (1, "somebody's")
+    assert said.splitlines()[-1].startswith(f"interlock: {tmp_path}/home")

@@ -54,3 +54,10 @@ def test_supervisor_reads_every_path_and_word_as_it_is(name, render):
 def test_a_folder_that_its_configuration_cannot_hold_is_refused_by_name(name, render):
     with pytest.raises(StackError, match="supervisor's configuration cannot hold .*INTERLOCK_HOME_FOLDER"):
         render(name)
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%20b"])
+def test_a_folder_that_no_database_url_can_name_is_refused(name, render):
+    """Its databases would be in another folder."""
+    with pytest.raises(StackError, match="no database's URL can name"):
+        render(name)

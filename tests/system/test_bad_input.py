@@ -258,7 +258,8 @@ def pair(api, live, tmp_path):
     from delivery.store import Store
     from stack.place import Place
 
-    place = Place(Store(tmp_path / "repository"), api.place.registry, TOKEN, "")
+    (tmp_path / "token").write_text(TOKEN)
+    place = Place(Store(tmp_path / "repository"), api.place.registry, tmp_path / "token", tmp_path / "no-key")
     first, second = register(api, iris(1.0)), register(api, iris(10.0))
     ports = free_ports(2)
     engine = serving_engine("dev", [f"http://127.0.0.1:{port}" for port in ports], TOKEN, timeout_s=1)
