@@ -8,6 +8,7 @@ Make blocks and deployments on the stack's own Prefect server, whatever server t
 import hmac
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def provision(settings: Settings, until_pool: Callable[[], object]) -> None:
 def fingerprint(settings: Settings, api: PrefectApi) -> str:
     """Return what changes with anything that blocks and deployments are made of, and with the blocks on the server."""
     key = settings.prefect_login().get_secret_value()
-    made_of = [*_values(settings), *_sources(), *_blocks(api, settings.environment)]
+    made_of = [str(ROOT), sys.executable, *_values(settings), *_sources(), *_there(api, settings.environment)]
     return hmac.new(key.encode(), json.dumps(made_of).encode(), "sha256").hexdigest()
 
 
@@ -83,9 +84,15 @@ def _save_blocks(settings: Settings) -> None:
         save_blocks(settings, settings.prefect_api, overwrite=True)
 
 
-def _blocks(api: PrefectApi, name: str) -> list[str]:
-    found = api.post("block_documents/filter", {"block_documents": {"name": {"any_": [name]}}})
-    return sorted(block["id"] for block in found)
+def _there(api: PrefectApi, name: str) -> list[str]:
+    """Return which blocks, as they were last written, deployments and automations the server has under our name."""
+    blocks = api.post("block_documents/filter", {"block_documents": {"name": {"any_": [name]}}})
+    deployments = api.post("deployments/filter", {"deployments": {"name": {"any_": [name]}}})
+    automations = api.post("automations/filter", {})
+    ours = [
+        made["id"] for made in (*deployments, *(a for a in automations if a["name"].startswith(f"interlock {name}:")))
+    ]
+    return sorted([*(f"{block['id']} {block['updated']}" for block in blocks), *ours])
 
 
 def _deploy(settings: Settings) -> None:

@@ -13,13 +13,21 @@ from stack.parts import ROOT
 from stack.prefect_api import PrefectApi
 from stack.provision import fingerprint
 
+OURS = "interlock dev: runs that fell silent"
+
+
+def block(number: str, updated: str = "2025-12-31T02:59:02Z") -> dict[str, str]:
+    return {"id": number, "updated": updated}
+
 
 @pytest.fixture
 def server():
     """A Prefect server that has two blocks."""
     with wire() as told:
         told.answers["GET /api/csrf-token"] = lambda _: (200, {"token": "t"})
-        told.answers["POST /api/block_documents/filter"] = lambda _: (200, [{"id": "1"}, {"id": "2"}])
+        told.answers["POST /api/block_documents/filter"] = lambda _: (200, [block("1"), block("2")])
+        told.answers["POST /api/deployments/filter"] = lambda _: (200, [{"id": "d"}])
+        told.answers["POST /api/automations/filter"] = lambda _: (200, [{"id": "a", "name": OURS}])
         yield told
 
 
@@ -55,7 +63,11 @@ def test_a_rotated_token_is_provisioned_anew(server, home):
     assert print_of(settings(server, home)) != before
 
 
-@pytest.mark.parametrize("blocks", [[], [{"id": "1"}], [{"id": "1"}, {"id": "3"}]], ids=["emptied", "fewer", "others"])
+@pytest.mark.parametrize(
+    "blocks",
+    [[], [block("1")], [block("1"), block("3")], [block("1"), block("2", "2025-12-31T03:00:00Z")]],
+    ids=["emptied", "fewer", "others", "overwritten"],
+)
 def test_a_server_that_lost_its_blocks_or_is_another_one_is_provisioned_anew(server, home, blocks):
     before = print_of(settings(server, home))
     server.answers["POST /api/block_documents/filter"] = lambda _: (200, blocks)
@@ -63,15 +75,39 @@ def test_a_server_that_lost_its_blocks_or_is_another_one_is_provisioned_anew(ser
     assert print_of(settings(server, home)) != before
 
 
+@pytest.mark.parametrize("what", ["deployments", "automations"])
+def test_a_deployment_or_automation_that_was_deleted_comes_back(server, home, what):
+    before = print_of(settings(server, home))
+    server.answers[f"POST /api/{what}/filter"] = lambda _: (200, [])
+
+    assert print_of(settings(server, home)) != before
+
+
+def test_an_automation_of_somebody_elses_is_none_of_ours(server, home):
+    before = print_of(settings(server, home))
+    ours, theirs = {"id": "a", "name": OURS}, {"id": "b", "name": "theirs"}
+    server.answers["POST /api/automations/filter"] = lambda _: (200, [ours, theirs])
+
+    assert print_of(settings(server, home)) == before
+
+
+def test_another_environment_of_python_is_provisioned_anew(server, home, monkeypatch):
+    """Deployments name the folder that they were made in, and a block the interpreter."""
+    before = print_of(settings(server, home))
+    monkeypatch.setattr(sys, "executable", "/elsewhere/.venv/bin/python")
+
+    assert print_of(settings(server, home)) != before
+
+
 def test_a_server_that_wants_no_token_for_a_change_gets_none(server):
     server.answers["GET /api/csrf-token"] = lambda _: (422, {})
 
-    assert PrefectApi(f"{server.url}/api", None).post("block_documents/filter", {}) == [{"id": "1"}, {"id": "2"}]
+    assert PrefectApi(f"{server.url}/api", None).post("block_documents/filter", {}) == [block("1"), block("2")]
 
 
 def test_the_order_in_which_the_server_names_its_blocks_says_nothing(server, home):
     turn = count()
-    blocks = [{"id": "1"}, {"id": "2"}]
+    blocks = [block("1"), block("2")]
     server.answers["POST /api/block_documents/filter"] = lambda _: (200, blocks[:: 1 if next(turn) % 2 else -1])
 
     assert print_of(settings(server, home)) == print_of(settings(server, home))
