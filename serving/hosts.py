@@ -1,19 +1,27 @@
 """
-Under which names the app answers, so that a page whose name was bound anew to this machine (DNS rebinding) gets none.
+Whose pages may ask: none of somebody else's.
+
+    a page whose name was bound anew to this machine (DNS rebinding)     asks another name: 400
+    a page of another origin that posts text, which needs no preflight   says so in `Origin`: 403
 
 An address as host cannot be bound anew: probes and scrapes by IP, as in Kubernetes, need no setting.
 """
 
 from ipaddress import ip_address
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.problem import answer
+
 ANY = "*"
+SAFE = ("GET", "HEAD", "OPTIONS")
+NAMES = "INTERLOCK_SERVING_ALLOWED_HOSTS"
+OTHER_NAME = answer(400, "host", f"the app does not answer under this name: {NAMES} names those under which it does")
+FOREIGN_PAGE = answer(403, "foreign_page", f"a page of another origin may not ask this: {NAMES} names those that may")
 
 
 class KnownHosts:
-    """ASGI middleware: 400 for requests that ask another name."""
+    """ASGI middleware: 400 for requests that ask another name, 403 for what foreign pages post."""
 
     def __init__(self, app: ASGIApp, names: tuple[str, ...]) -> None:
         """Wrap *app*, which answers under *names*, loopback's and addresses; `*` lets every name pass."""
@@ -21,13 +29,21 @@ class KnownHosts:
         self._names = {"localhost", *map(str.lower, names)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what asks a known name."""
-        app = self._app if scope["type"] != "http" or self._knows(scope) else _refuse
+        """Pass on what asks a known name and comes from no foreign page."""
+        app = self._app if scope["type"] != "http" or ANY in self._names else self._judged(scope)
         await app(scope, receive, send)
 
-    def _knows(self, scope: Scope) -> bool:
-        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        return ANY in self._names or all(_name(host) in self._names or _is_address(_name(host)) for host in hosts)
+    def _judged(self, scope: Scope) -> ASGIApp:
+        hosts, origins = _all(scope, b"host"), _all(scope, b"origin")
+        if not all(_name(host) in self._names or _is_address(_name(host)) for host in hosts):
+            return OTHER_NAME
+        ours = scope["method"] in SAFE or all(self._is_ours(origin, hosts) for origin in origins)
+        return self._app if ours else FOREIGN_PAGE
+
+    def _is_ours(self, origin: str, hosts: list[str]) -> bool:
+        """Whether a page is the app's own, or of a name that somebody allowed; loopback has many people's pages."""
+        netloc = origin.partition("://")[2]
+        return netloc in hosts or (_name(netloc) in self._names - {"localhost"} and not _is_address(_name(netloc)))
 
 
 def _name(host: str) -> str:
@@ -45,7 +61,5 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    message = "the app does not answer under this name: INTERLOCK_SERVING_ALLOWED_HOSTS names those under which it does"
-    answer = JSONResponse({"status": "error", "error": "host", "message": message}, 400)
-    await answer(scope, receive, send)
+def _all(scope: Scope, header: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == header]

@@ -29,6 +29,7 @@ class Error(BaseModel):
 WHEN = {
     400: "It is not HTTP, or the body is not JSON.",
     401: "A valid x-token is needed.",
+    403: "A page of another origin asks.",
     404: "There is no such alias, or the version is not in memory.",
     408: "The request took too long to arrive.",
     409: "It cannot be done now, or not by this app.",
@@ -44,7 +45,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Error, "description": WHEN[status]} for status in statuses}
 
 
-EVERYWHERE = errors(400, 408, 431, 503)
+EVERYWHERE = errors(400, 403, 408, 431, 503)
 """What any route may answer: its connection has rules of its own."""
 
 

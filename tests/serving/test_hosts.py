@@ -48,3 +48,28 @@ def test_under_a_foreign_name_nothing_is_predicted(client):
 def test_every_name_passes_where_the_settings_say_so(store):
     with TestClient(create_app(settings_of(store, allowed_hosts="*"))) as client:
         assert client.get("/healthz", headers={"host": "any.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost:3000", "http://127.0.0.1:3000", ""]
+)
+def test_what_a_foreign_page_posts_is_refused(client, origin):
+    """Text needs no preflight: its rows would stand in the prediction log as a customer's."""
+    headers = {"host": "localhost:8080", "origin": origin, "content-type": "text/plain"}
+
+    answer = client.post("/predict", json=[ROW], headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "foreign_page")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("localhost:8080", "http://localhost:8080"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("box", "https://box"),
+        ("10.1.2.3", "https://named.example"),
+    ],
+)
+def test_its_own_pages_and_those_of_names_that_are_allowed_may_ask(client, host, origin):
+    assert client.post("/predict", json=[ROW], headers={"host": host, "origin": origin}).status_code == 200
