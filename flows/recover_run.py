@@ -65,6 +65,7 @@ def _recover(news: News, store: Store, journal: Journal, run: Run, registry: str
         raise
     if recovery:
         news.tell("RECOVERED", f"{recovery.how}, by the {run.who}")
+        news.publish("RECOVERED", recovery.how)
 
 
 def _tell_end(news: News, state: State[Any], more: str = "") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.attempt import released
+from delivery.attempt import released, rolled_back
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import NotReady, SmokeFailed, TooSlow, Unreachable
 from delivery.manifest import Column, Golden, Manifest
@@ -191,6 +191,16 @@ def untried(folder: Path, manifest: Manifest, limits: Limits) -> Trial:
         batch_ms=1.0,
         peak_memory_bytes=1,
     )
+
+
+def run_rollback(
+    world: World, version: int | None = None, alias: str = "A", *, why: str, force: bool = False
+) -> Release:
+    """Go back as an operator does."""
+    means = {"engine_for": world.engine_for, "registry": world.registry, "run": RUN}
+    with rolled_back(world.store, "best_model", alias, version, **means, why=why) as rollback:
+        carry_out(rollback, force=force)
+    return rollback
 
 
 @contextmanager

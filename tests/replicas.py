@@ -63,7 +63,8 @@ class Replicas:
 
     def check_whole(self) -> None:
         """Every invariant holds."""
-        assert list(violations(self.stack.place, MODEL)) == []
+        broken = list(violations(self.stack.place, MODEL))
+        assert not broken, broken
 
     @contextmanager
     def watched(self) -> Iterator[list[Load]]:

@@ -1,13 +1,11 @@
 """What people are told says who, why and what is left behind, and of what serves only what was seen."""
 
-from fakes import RUN, candidate_of
+from fakes import candidate_of, run_rollback
 
-from delivery.attempt import rolled_back
 from delivery.engine import Seen, Served, Sighting
 from delivery.message import message, of_release, of_rollback, serving
 from delivery.page import release_page
 from delivery.records import EngineRef
-from delivery.release import carry_out
 
 FAKE = EngineRef(kind="fake", name="fake", urls=("http://replica-1",))
 
@@ -34,17 +32,7 @@ def test_a_version_is_not_said_to_serve_where_nobody_was_seen_to_serve_it(world,
 def test_a_rollback_is_told_with_the_operators_reason_and_what_is_left_behind(world, release):
     release(1)
     done = release(2)
-    with rolled_back(
-        world.store,
-        "best_model",
-        "A",
-        None,
-        engine_for=world.engine_for,
-        registry=world.registry,
-        run=RUN,
-        why="3 a.m.",
-    ) as rollback:
-        carry_out(rollback)
+    rollback = run_rollback(world, why="3 a.m.")
 
     assert of_rollback(rollback) == "3 a.m. (by test); v2 is left behind, and refused from now on"
     assert "v1 serves again" in release_page(rollback)

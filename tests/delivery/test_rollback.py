@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from fakes import RUN, candidate_of, run_release
+from fakes import RUN, candidate_of, run_release, run_rollback
 from faults.invariants import pass_of_reconcile
 
 from delivery.attempt import released, rolled_back
@@ -24,24 +24,12 @@ from delivery.errors import (
     Stopped,
     Unreachable,
 )
-from delivery.release import carry_out
 
 
 @pytest.fixture
 def roll_back(world):
     def roll_back(version=None, alias="A", *, force=False):
-        with rolled_back(
-            world.store,
-            "best_model",
-            alias,
-            version,
-            engine_for=world.engine_for,
-            registry=world.registry,
-            run=RUN,
-            why="customers complain",
-        ) as rollback:
-            carry_out(rollback, force=force)
-        return rollback
+        return run_rollback(world, version, alias, why="customers complain", force=force)
 
     return roll_back
 

@@ -3,15 +3,13 @@
 import time
 
 import pytest
-from fakes import RUN
+from fakes import run_rollback
 from pydantic import SecretStr
 from wire import wire
 
 from adapters.chat import Webhook
 from blocks.settings import Settings
-from delivery.attempt import rolled_back
 from delivery.errors import NotFound
-from delivery.release import carry_out
 from stack.people import People, people
 from stack.prefect_api import PrefectApi
 
@@ -21,18 +19,7 @@ def rollback(world, release):
     """Version 1 serves again, for a reason."""
     release(1)
     release(2)
-    with rolled_back(
-        world.store,
-        "best_model",
-        "A",
-        None,
-        engine_for=world.engine_for,
-        registry=world.registry,
-        run=RUN,
-        why="3 a.m.",
-    ) as made:
-        carry_out(made)
-    return made
+    return run_rollback(world, why="3 a.m.")
 
 
 def test_the_chat_and_the_newest_page_in_prefect_say_what_serves_now_and_why(rollback):
