@@ -21,10 +21,12 @@ from delivery.store.files import sync_file
 BUFFER = 1 << 20
 """Bytes of a column that are read at once; without it, a whole row group is."""
 LARGEST_CHUNK = 1 << 30
-"""Most bytes that a column of a row group may inflate to."""
+"""Most bytes that a column of a row group may inflate to, as the file says of itself."""
 TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
 LONGEST_CELL = 4096
-"""Most bytes of a text: a megabyte that is said once and meant by every row of a piece fits into no memory."""
+"""Most bytes of a text."""
+LONGEST_ID = 512
+"""Most bytes of a customer's id, which every row of a piece has for itself: as many as the serving app takes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Piece:
         Raises:
             InvalidRows: A cell is nothing that its column takes.
         """
-        table = {column.name: _numpy(self._column(column.name)) for column in columns}
+        table = {column.name: _numpy(self._column(column.name, LONGEST_CELL)) for column in columns}
         return encode_table(table, columns, self.first)
 
     def customers(self) -> pa.Array:
@@ -54,20 +56,20 @@ class Piece:
         if CUSTOMER not in self.cells.schema.names:
             return pa.nulls(self.cells.num_rows, pa.string())
         try:
-            return self._column(CUSTOMER).cast(pa.string())
+            return _decoded(self._column(CUSTOMER, LONGEST_ID)).cast(pa.string())
         except pa.ArrowException:
             msg = f"rows {self.first} to {self.first + self.cells.num_rows - 1}, column {CUSTOMER}: one is no text"
             raise InvalidRows(msg) from None  # it quotes the cell
 
-    def _column(self, name: str) -> pa.Array:
-        """Return a column; its texts were counted before any is repeated."""
+    def _column(self, name: str, longest: int) -> pa.Array:
+        """Return a column; no text of it is longer than *longest* bytes, and one that many rows share is there once."""
         cells = self.cells.column(name)
         texts = cells.dictionary if pa.types.is_dictionary(cells.type) else cells
-        if _is_text(texts.type) and (compute.max(compute.binary_length(texts)).as_py() or 0) > LONGEST_CELL:
+        if _is_text(texts.type) and (compute.max(compute.binary_length(texts)).as_py() or 0) > longest:
             last = self.first + self.cells.num_rows - 1
-            msg = f"rows {self.first} to {last}, column {name}: a text of more than {LONGEST_CELL} bytes"
+            msg = f"rows {self.first} to {last}, column {name}: a text of more than {longest} bytes"
             raise InvalidRows(msg)
-        return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+        return cells
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,16 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _numpy(cells: pa.Array) -> npt.NDArray[Any]:
-    return np.asarray(cells.to_numpy(zero_copy_only=False))
+    """Return the cells; rows that share a text share one object."""
+    if not pa.types.is_dictionary(cells.type):
+        return np.asarray(cells.to_numpy(zero_copy_only=False))
+    values = np.asarray([*cells.dictionary.to_pylist(), None], dtype=object)
+    return values[cells.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)]
+
+
+def _decoded(cells: pa.Array) -> pa.Array:
+    """Return the cells, each with its own text."""
+    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
 
 
 def _arrow(codes: Rows, column: Column) -> pa.Array:

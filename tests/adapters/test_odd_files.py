@@ -14,7 +14,6 @@ from adapters import rows_file
 from adapters.answers_file import read_answers
 from adapters.batch_folder import BatchFolder, Work
 from adapters.rows_file import Piece, RowsFile
-from delivery.batch import Part
 from delivery.errors import CorruptRecord, DeliveryError, InvalidRows, NotFound, Unreadable, Unwritable
 from delivery.manifest import Column
 
@@ -25,16 +24,18 @@ ODD = {
     "loop": lambda path: path.symlink_to(path),
     "dangling": lambda path: path.symlink_to("nowhere"),
 }
-WHOLE = Part(number=0, groups=(0,), first=0, rows=2000)
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from test_odd_files import COLUMNS, WHOLE, RowsFile
+from test_odd_files import COLUMNS, RowsFile
+from delivery.batch import Part
 from delivery.errors import InvalidRows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    for piece in RowsFile.at(Path(sys.argv[1])).pieces(WHOLE, COLUMNS, 65536):
+    whole = Part(number=0, groups=(0,), first=0, rows=int(sys.argv[2]))
+    for piece in RowsFile.at(Path(sys.argv[1])).pieces(whole, COLUMNS, 65536):
         piece.tensor(COLUMNS)
+        piece.customers()
 except InvalidRows as refused:
     print(refused)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
@@ -92,22 +93,31 @@ def test_something_else_in_the_place_of_a_batchs_record_is_told(tmp_path, kind):
         work.batch()
 
 
-def test_a_text_that_is_said_once_and_meant_by_every_row_fills_no_memory(tmp_path):
-    """487 bytes on disk, 2 GB in memory."""
+@pytest.mark.parametrize(
+    ("column", "length", "rows", "refused"),
+    [
+        ("job", 1 << 20, 2000, "rows 0 to 1999, column job: a text of more than 4096 bytes"),
+        ("job", 4096, 65_536, "row 0, column job: not one of a, b"),
+        ("customer_id", 4096, 65_536, "rows 0 to 65535, column customer_id: a text of more than 512 bytes"),
+    ],
+)
+def test_a_text_that_is_said_once_and_meant_by_every_row_fills_no_memory(tmp_path, column, length, rows, refused):
+    """Some kilobytes on disk, up to 2 GB in memory."""
     path = tmp_path / "bomb.parquet"
-    text = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), pa.array(["x" * (1 << 20)]))
-    parquet.write_table(pa.table({"job": text, "age": [1.0] * 2000}), path, compression="zstd", store_schema=False)
-    assert path.stat().st_size < 2000
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * length]))
+    table = {"job": pa.array(["a"] * rows), "age": pa.array([1.0] * rows)} | {column: text}
+    parquet.write_table(pa.table(table), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < 50_000
 
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, str(path)],
+        [sys.executable, "-c", MEASURED, str(path), str(rows)],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parent,
     )
     refusal, megabytes = done.stdout.splitlines()
-    assert refusal == "rows 0 to 1999, column job: a text of more than 4096 bytes"
+    assert refusal == refused
     assert int(megabytes) < 100
 
 
