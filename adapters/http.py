@@ -33,6 +33,7 @@ class HttpClient:
         timeout_s: For a whole call, however slowly the peer sends.
         headers: Sent with every call; secret values in it never reach a message.
         auth: User and password, for basic authentication.
+        direct: Whether no proxy of the environment comes between.
         verdicts: What the `error` of a 422 of this peer means, where it is more than a no.
     """
 
@@ -43,12 +44,15 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         verdicts: Mapping[str, type[DeliveryError]] | None = None,
+        *,
+        direct: bool = False,
     ) -> None:
         """Nothing is opened before the first call."""
         self.base_url = base_url.rstrip("/")
         self.timeout_s = timeout_s
         self._headers = PLAIN | dict(headers or {})
         self._auth = auth
+        self._direct = direct
         self._verdicts = verdicts or {}
         self._client = self._opened()
 
@@ -152,7 +156,13 @@ class HttpClient:
         left.close()
 
     def _opened(self) -> httpx.Client:
-        client = httpx.Client(base_url=self.base_url, headers=self._headers, auth=self._auth, verify=trusted())
+        client = httpx.Client(
+            base_url=self.base_url,
+            headers=self._headers,
+            auth=self._auth,
+            verify=trusted(),
+            trust_env=not self._direct,
+        )
         weakref.finalize(self, client.close)
         return client
 

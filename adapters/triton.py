@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from adapters.http import HttpClient
 from adapters.triton_config import as_json, as_text, model_config
 from adapters.triton_control import TLS, TritonControl
+from adapters.triton_infer import Inferred, infer
 from delivery.engine import Engine, Seen, Served
 from delivery.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed
-from delivery.inference import infer_json
 from delivery.manifest import Cells, Golden, Manifest
 from delivery.records import TRITON, Candidate, Current, EngineRef, Variant
 from delivery.smoke import compare, prove
@@ -28,17 +28,6 @@ from delivery.store.folders import CANDIDATE, EngineFolder, candidate_folder, en
 
 PLAIN = "grpc://"
 WRONG_DIGEST = "answers otherwise than in training"
-
-
-class _Output(BaseModel):
-    name: str
-    shape: list[int]
-    data: list[float]
-
-
-class _Inferred(BaseModel):
-    model_version: int
-    outputs: list[_Output]
 
 
 class _Metadata(BaseModel):
@@ -90,10 +79,10 @@ class TritonReplica:
         """Infer the golden rows by the candidate's name and version."""
         name = candidate_folder(candidate.model)
 
-        def infer(rows: Cells) -> tuple[list[float], list[list[float]]]:
+        def by_candidate(rows: Cells) -> tuple[list[float], list[list[float]]]:
             return self._infer(name, candidate.version, manifest, rows)[1:]
 
-        return prove(manifest.golden, infer, self.latency_budget_ms if timed else None)
+        return prove(manifest.golden, by_candidate, self.latency_budget_ms if timed else None)
 
     def drop(self, model: str, alias: str) -> None:
         """Unload the candidate's name, which no client knows; *alias* is not part of it."""
@@ -194,20 +183,9 @@ class TritonReplica:
             msg = f"{self.address} does not have {name} v{version} ready"
             raise NotReady(msg)
 
-    def _infer(
-        self, name: str, version: int | None, manifest: Manifest, rows: Cells
-    ) -> tuple[int, list[float], list[list[float]]]:
-        body = infer_json(manifest.input_name, rows)
+    def _infer(self, name: str, version: int | None, manifest: Manifest, rows: Cells) -> Inferred:
         path = f"/v2/models/{name}" + ("" if version is None else f"/versions/{version}")
-        answer = self.http.ask("POST", f"{path}/infer", _Inferred, content=body)
-        outputs = {output.name: output.data for output in answer.outputs}
-        try:
-            label, probabilities = (outputs[wanted] for wanted in manifest.outputs)
-        except KeyError as error:
-            msg = f"{self.address} gives {sorted(outputs)} for {name}, not {manifest.outputs}"
-            raise SmokeFailed(msg) from error
-        width = len(manifest.class_names)
-        return answer.model_version, label, [probabilities[i : i + width] for i in range(0, len(probabilities), width)]
+        return infer(self.http, path, manifest, rows)
 
 
 def _agrees(golden: Golden, labels: list[float], probabilities: list[list[float]]) -> bool:

@@ -10,6 +10,8 @@ from delivery.names import Sha256
 
 MAX_BATCH = 64
 """Most rows that Triton is asked for at once."""
+LARGEST_REQUEST = 256
+"""Most rows that a client may ask for at once; the trial measures what so many take."""
 
 Rows = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]

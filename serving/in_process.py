@@ -6,7 +6,7 @@ load or compute is refused and condemns nothing: it may as well be short of memo
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,12 +25,10 @@ from delivery.smoke import compare
 from delivery.store import Store
 from delivery.trial import Limits
 from serving.job import Job
-from serving.memory import check_room, free_bytes
+from serving.memory import Room, bound_onnxruntime
 from serving.model import Answers, Model, ModelFailed, NotInTime
 from serving.version_files import checked_manifest, needed_memory
 
-AT_ONCE = 40
-"""Most requests that compute at once; the others wait for their turn."""
 NO_FOLDER = "/dev/null"
 """Where external data would be looked for: nothing can be below it, so that a model is its bytes and nothing else."""
 
@@ -46,15 +44,23 @@ class OnnxModel(Model):
 
     async def answer(self, rows: Rows, timeout_s: float) -> Answers:
         """Compute in a thread; a model that hangs is told to stop, and left behind."""
-        options = onnxruntime.RunOptions()
+        options = run_options()
         try:
-            async with asyncio.timeout(timeout_s), self.turns:
-                return await Job(partial(self.compute, rows, options)).result(timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._in_turn(rows, options)
         except TimeoutError as error:
             options.terminate = True
             raise NotInTime from error
         except Exception as error:  # onnxruntime raises eleven classes without a common base
             raise ModelFailed from error
+
+    async def _in_turn(self, rows: Rows, options: onnxruntime.RunOptions) -> Answers:
+        """Compute when it is its turn, which is over when nothing computes any more, whoever went away before."""
+        turn = object()
+        await self.turns.acquire_on_behalf_of(turn)
+        job = Job(partial(self.compute, rows, options))
+        job.when_ended(lambda: self.turns.release_on_behalf_of(turn))
+        return await job.result()
 
     def self_test(self, timeout_s: float) -> None:
         """Compute the golden rows here."""
@@ -72,10 +78,17 @@ class OnnxModel(Model):
         return Answers(np.asarray(labels), np.asarray(probabilities))
 
 
+def run_options() -> onnxruntime.RunOptions:
+    """Return options by which a computation gives back all memory that it took: else its peak would stay."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 @contextmanager
 def stopping_after(timeout_s: float) -> Iterator[onnxruntime.RunOptions]:
     """Yield options by which whatever computes is told to stop when *timeout_s* have passed."""
-    options = onnxruntime.RunOptions()
+    options = run_options()
     timer = Timer(timeout_s, lambda: setattr(options, "terminate", True))
     timer.daemon = True
     timer.start()
@@ -90,24 +103,24 @@ class OnnxSource:
     Loads versions of *model* from the repository.
 
     Args:
-        free: How many bytes of memory may still be taken.
+        room: The memory for them; what this process may still take if None.
     """
 
-    def __init__(self, store: Store, model: str, free: Callable[[], int] = free_bytes) -> None:
+    def __init__(self, store: Store, model: str, room: Room | None = None) -> None:
         """Nothing is loaded before it is asked for."""
+        bound_onnxruntime()
         self._store = store
         self._model = model
-        self._free = free
-        self._turns = CapacityLimiter(AT_ONCE)
+        self._room = room or Room()
 
     def staged(self, version: int, sha256: str | None) -> OnnxModel:
         """Load it beside what is live, if there is room."""
         manifest = checked_manifest(self._store, self._model, version, sha256)
         content = self._store.onnx(self._model, version, manifest.sha256, Limits().size_bytes)
-        needed = needed_memory(self._store, self._model, version, manifest.sha256, len(content))
-        check_room(f"{self._model} v{version}", needed, self._free())
-        session = self._open(version, manifest, content)
-        return OnnxModel(self._model, version, manifest, utc_stamp(), session, self._turns)
+        need = needed_memory(self._store, self._model, version, manifest.sha256, len(content))
+        opened = partial(self._open, version, manifest, content)
+        session, turns = self._room.load(f"{self._model} v{version}", need, opened)
+        return OnnxModel(self._model, version, manifest, utc_stamp(), session, CapacityLimiter(turns))
 
     def live(self, alias: str, variant: Variant, current: Current, found: Model | None) -> Model:
         """Take the one in memory, or load it."""
@@ -121,6 +134,7 @@ class OnnxSource:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
         try:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

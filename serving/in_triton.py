@@ -7,21 +7,19 @@ version any more, the decision is read again and the request repeated once (serv
 """
 
 import asyncio
-import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
-import httpx
 import numpy as np
-from pydantic import BaseModel, ValidationError
 from tritonclient.http import InferInput
 from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from adapters.http import HttpClient, trusted
+from adapters.triton_infer import infer
 from delivery.clock import utc_stamp
-from delivery.errors import Damaged, Garbled, Refused, Unreachable
-from delivery.inference import infer_json
+from delivery.errors import Damaged, NotFound, Refused, Unreachable
 from delivery.manifest import MAX_BATCH, Manifest, Rows
 from delivery.records import Current, Variant
 from delivery.smoke import compare
@@ -32,20 +30,6 @@ from serving.version_files import checked_manifest
 
 GONE = ("400", "404", "503")
 CONNECTIONS = 64
-
-
-class _Output(BaseModel):
-    name: str
-    data: list[float]
-
-
-class _Inferred(BaseModel):
-    outputs: list[_Output]
-
-    def of(self, manifest: Manifest) -> list[list[float]]:
-        """Return the data of the manifest's outputs, in their order. Raises KeyError when one is not there."""
-        data = {output.name: output.data for output in self.outputs}
-        return [data[name] for name in manifest.outputs]
 
 
 class TritonClient:
@@ -59,7 +43,7 @@ class TritonClient:
     def __init__(self, url: str) -> None:
         """Nothing is opened before the first request."""
         self.url = _base(url)
-        self.trusted = ssl.create_default_context() if self.url.startswith("https://") else None
+        self.trusted = trusted() if self.url.startswith("https://") else None
         self._client: InferenceServerClient | None = None
 
     async def infer(self, folder: str, version: int, manifest: Manifest, rows: Rows) -> Answers:
@@ -73,24 +57,6 @@ class TritonClient:
         answers = [await self._infer(self._client, folder, version, manifest, part) for part in parts]
         labels = np.concatenate([answer.labels for answer in answers])
         return Answers(labels, np.concatenate([answer.probabilities for answer in answers]))
-
-    def ask(self, method: str, path: str, timeout_s: float, body: str | None = None) -> httpx.Response:
-        """
-        Ask from a thread; return a success or a 4xx.
-
-        Raises:
-            Unreachable: Nobody answers, or a server error.
-        """
-        try:
-            with httpx.Client(verify=self.trusted or False, trust_env=False, timeout=timeout_s) as client:
-                answer = client.request(method, f"{self.url}{path}", content=body)
-        except httpx.HTTPError as error:
-            msg = f"Triton at {self.url} does not answer: {type(error).__name__}"
-            raise Unreachable(msg) from error
-        if answer.is_server_error:
-            msg = f"Triton at {self.url} answers {answer.status_code} to {method} {path}"
-            raise Unreachable(msg)
-        return answer
 
     async def close(self) -> None:
         """Close the pool."""
@@ -144,21 +110,17 @@ class TritonModel(Model):
 
     def self_test(self, timeout_s: float) -> None:
         """Let Triton answer the golden rows by this version."""
-        golden, path = self.manifest.golden, f"/v2/models/{self.folder}/versions/{self.version}"
-        if not self.client.ask("GET", f"{path}/ready", timeout_s).is_success:
-            msg = f"Triton does not have {self.folder} v{self.version} ready"
-            raise Unreachable(msg)
-        answer = self.client.ask("POST", f"{path}/infer", timeout_s, infer_json(self.manifest.input_name, golden.rows))
-        if not answer.is_success:
-            msg = f"Triton cannot infer the golden rows by {self.folder} v{self.version}: {answer.status_code}"
-            raise Refused(msg)
+        http, path = (
+            HttpClient(self.client.url, timeout_s, direct=True),
+            f"/v2/models/{self.folder}/versions/{self.version}",
+        )
         try:
-            label, probabilities = _Inferred.model_validate_json(answer.content).of(self.manifest)
-            rows = np.reshape(probabilities, (len(golden.rows), -1))
-        except (KeyError, ValidationError, ValueError) as error:
-            msg = f"Triton's answer by {self.folder} v{self.version} has not the outputs {self.manifest.outputs}"
-            raise Garbled(msg) from error
-        compare(golden, label, rows)
+            http.call("GET", f"{path}/ready")
+        except (NotFound, Refused) as error:
+            msg = f"Triton does not have {self.folder} v{self.version} ready"
+            raise Unreachable(msg) from error
+        answer = infer(http, path, self.manifest, self.manifest.golden.rows)
+        compare(self.manifest.golden, answer.labels, answer.probabilities)
 
 
 class TritonSource:

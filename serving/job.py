@@ -28,9 +28,9 @@ class Job(Generic[T]):
         self._ended.add_done_callback(_look)
         _in_a_thread(partial(self._run, work))
 
-    async def result(self, timeout_s: float) -> T:
+    async def result(self, timeout_s: float | None = None) -> T:
         """
-        Return what the work gives, or raise what it raises.
+        Return what the work gives, or raise what it raises; whoever stops waiting for it does not end it.
 
         Raises:
             TimeoutError: It has not ended after *timeout_s*; it goes on, and may be asked again.
@@ -41,6 +41,10 @@ class Job(Generic[T]):
     async def ended(self) -> None:
         """Wait until it has ended, in whichever way."""
         await asyncio.wait([self._ended])
+
+    def when_ended(self, act: Callable[[], None]) -> None:
+        """Call *act* when it has ended, in whichever way, though nobody waits any more."""
+        self._ended.add_done_callback(lambda _: act())
 
     def give_up(self, why: Exception) -> None:
         """Let everybody who waits go on, by the error *why*; what the work gives later is thrown away."""

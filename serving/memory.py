@@ -1,74 +1,125 @@
 """
-How much memory this process may still take: of its control groups (version 1 or 2), and of the machine.
+Memory for versions.
 
-A process that takes more is killed, and with it what it serves. So this is asked before anything is loaded.
+A process that takes more than it has is killed, and with it what it serves. So three things hold:
+
+    before a load    there is room for it and for one request, beside what other versions may still take
+    in use           no more requests of a version compute at once than its part of the room is good for
+    whatever else    onnxruntime gets no more than was free at first: of a request for which that is too little, only
+                     that request fails (a model may size its tensors by what a client sends)
 """
 
-from collections.abc import Iterator
+import threading
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from typing import TypeVar
 
+import onnxruntime
 import psutil
 
 from delivery.errors import Refused
+from delivery.memory import free_memory
 
-GROUPS = Path("/sys/fs/cgroup")
-MEMBERSHIP = Path("/proc/self/cgroup")
+T = TypeVar("T")
+AT_ONCE = 40
+"""Most requests of a version that compute at once; the others wait for their turn."""
+AT_REST = 3
+"""Versions in memory at the end of a release: the live one, the one before, and the candidate."""
+OURS = 0.9
+"""The part of the free memory that onnxruntime may take; the rest is for requests and answers themselves."""
+SAME_AS_REQUESTED = 1
+DEFAULT = -1
 
 
 @dataclass(frozen=True)
-class _Names:
-    """How a version of control groups calls its files, and in `memory.stat` the file cache, which makes room."""
-
-    limit: str
-    used: str
-    cache: tuple[str, str]
-
-
-V1 = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
-V2 = _Names("memory.max", "memory.current", ("inactive_file", "active_file"))
-
-
-def free_bytes(groups: Path = GROUPS, membership: Path = MEMBERSHIP) -> int:
-    """Return how many bytes may still be taken: where no group sets a limit, what the machine has available."""
-    free = [_left(folder, names) for folder, names in _folders(groups, membership)]
-    return min([psutil.virtual_memory().available, *(left for left in free if left is not None)])
-
-
-def check_room(what: str, needed: int, free: int) -> None:
+class Need:
     """
-    Check that *needed* bytes are free.
+    The bytes that a version takes.
 
-    Raises:
-        Refused: They are not.
+    Args:
+        load: At most, to be loaded.
+        request: At most, for each request that it computes.
     """
-    if needed > free:
-        msg = f"{what} needs {_mib(needed)} of memory and {_mib(free)} are free: give this app more, or a smaller model"
-        raise Refused(msg)
+
+    load: int
+    request: int
 
 
-def _folders(groups: Path, membership: Path) -> Iterator[tuple[Path, _Names]]:
-    """Yield the groups of this process, the innermost first; in a container its own may be the only one in sight."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:  # no Linux
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        names, top = (V1, groups / "memory") if controllers else (V2, groups)
-        inner = top / path.lstrip("/") if ".." not in path else top
-        yield from ((folder, names) for folder in (inner, *inner.parents) if folder.is_relative_to(top))
+class Room:
+    """
+    The memory that this process may still take, shared by its versions; safe to use from several threads.
+
+    Args:
+        free: How many bytes may still be taken.
+    """
+
+    def __init__(self, free: Callable[[], int] | None = None) -> None:
+        """Nothing is in it."""
+        self._free = free or free_bytes
+        self._spoken_for = 0
+        self._lock = threading.RLock()  # a version may be collected, and give back, while another one takes
+
+    def load(self, what: str, need: Need, opened: Callable[[], T]) -> tuple[T, int]:
+        """
+        Load by *opened* if there is room; return what it gives and how many of its requests may compute at once.
+
+        The room for these requests is kept until what was loaded is garbage.
+
+        Raises:
+            Refused: There is no room.
+            Exception: As *opened* raises.
+        """
+        turns = self._taken(what, need)
+        try:
+            made = opened()
+        except BaseException:
+            self._give_back(turns * need.request)
+            raise
+        finally:
+            self._give_back(need.load)  # what is left of it is no longer free
+        weakref.finalize(made, self._give_back, turns * need.request)
+        return made, turns
+
+    def _taken(self, what: str, need: Need) -> int:
+        with self._lock:
+            left = self._free() - self._spoken_for
+            if need.load + need.request > left:
+                msg = (
+                    f"{what} needs {_mib(need.load)} of memory, and {_mib(need.request)} for a request, and "
+                    f"{_mib(max(0, left))} are free: give this app more, or a smaller model"
+                )
+                raise Refused(msg)
+            turns = (left // AT_REST - need.load) // max(1, need.request)
+            turns = max(1, min(AT_ONCE, turns))
+            self._spoken_for += need.load + turns * need.request
+            return turns
+
+    def _give_back(self, size: int) -> None:
+        with self._lock:
+            self._spoken_for -= size
 
 
-def _left(folder: Path, names: _Names) -> int | None:
-    try:
-        limit, used = (folder / names.limit).read_text().strip(), int((folder / names.used).read_text())
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except OSError:
-        return None
-    return None if limit == "max" else max(0, int(limit) - used + sum(int(stat.get(name, 0)) for name in names.cache))
+def free_bytes() -> int:
+    """Return how many bytes this process may still take: by its control groups, and of the machine."""
+    free = free_memory()
+    return psutil.virtual_memory().available if free is None else free
+
+
+@cache
+def bound_onnxruntime() -> None:
+    """Let the sessions of this process that ask for its allocator take no more, together, than is free now."""
+    kind = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    limits = {
+        "max_mem": int(OURS * free_bytes()),
+        "arena_extend_strategy": SAME_AS_REQUESTED,
+        "initial_chunk_size_bytes": DEFAULT,
+        "max_dead_bytes_per_chunk": DEFAULT,
+    }
+    onnxruntime.create_and_register_allocator(kind, onnxruntime.OrtArenaCfg(limits))
 
 
 def _mib(size: int) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from delivery.manifest import LARGEST_REQUEST
 from delivery.names import Alias, ModelName
 from serving.prediction_log.settings import LogSettings
 
@@ -50,7 +51,9 @@ class Settings(BaseSettings):
     without_token: bool = Field(default=False, description="start without a token: anybody may stage and reload")
     predict_needs_token: bool = Field(default=False, description="ask for the x-token on predictions too")
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="largest request body; 413 above")
-    max_rows: int = Field(default=256, ge=1, description="most rows of one request; 413 above")
+    max_rows: int = Field(
+        default=LARGEST_REQUEST, ge=1, le=LARGEST_REQUEST, description="most rows of one request; 413 above"
+    )
     predict_timeout_s: float = Field(default=5.0, gt=0, description="longest a prediction may compute")
     self_test_timeout_s: float = Field(default=10.0, gt=0, description="longest the golden rows may compute")
     load_timeout_s: float = Field(default=30.0, gt=0, description="longest a version may take to load and answer them")

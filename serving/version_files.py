@@ -7,9 +7,10 @@ from delivery.manifest import Manifest
 from delivery.store import Store
 from delivery.store.contents import read
 from delivery.trial import Trial
+from serving.memory import Need
 
 TIMES_ITS_FILE = 3
-"""Most memory that a model takes while it loads, by the size of its file, when nobody measured it."""
+"""Most memory that a model takes while it loads, by the size of its file, when nobody measured it; a request: once."""
 log = logging.getLogger(__name__)
 
 
@@ -30,8 +31,8 @@ def checked_manifest(store: Store, model: str, version: int, sha256: str | None)
     return manifest
 
 
-def needed_memory(store: Store, model: str, version: int, sha256: str, size: int) -> int:
-    """Return the bytes of memory that the version needs at most: measured by its trial, or bound by its *size*."""
+def needed_memory(store: Store, model: str, version: int, sha256: str, size: int) -> Need:
+    """Return the memory that the version needs at most: measured by its trial, or bound by its *size* in bytes."""
     path = store.paths(model).trial(version)
     try:
         trial = read(path, Trial)
@@ -39,5 +40,5 @@ def needed_memory(store: Store, model: str, version: int, sha256: str, size: int
         log.warning("%s: taking the size of the model", error)
         trial = None
     if trial and trial.sha256 == sha256:
-        return trial.peak_memory_bytes
-    return TIMES_ITS_FILE * size
+        return Need(trial.load_memory_bytes, trial.request_memory_bytes)
+    return Need(TIMES_ITS_FILE * size, size)

@@ -189,7 +189,8 @@ def untried(folder: Path, manifest: Manifest, limits: Limits) -> Trial:
         row_ms=1.0,
         batch_rows=limits.largest_request,
         batch_ms=1.0,
-        peak_memory_bytes=1,
+        load_memory_bytes=1,
+        request_memory_bytes=1,
     )
 
 

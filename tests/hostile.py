@@ -96,6 +96,35 @@ def huge_at_run(count: int = 400_000_000) -> ModelProto:
     )
 
 
+def wide(columns: int) -> ModelProto:
+    """Each row becomes *columns* numbers of four bytes on the way."""
+    return classifier(
+        [make_node("MatMul", ["input", "spread"], ["wide"]), make_node("ReduceMax", ["wide"], ["extra"], keepdims=0)],
+        [constant("spread", np.ones((4, columns)), np.float32)],
+    )
+
+
+def as_large_as_asked() -> ModelProto:
+    """As many numbers of four bytes as the first cell says: five for a golden row, and what a client likes."""
+    return classifier(
+        [
+            make_node("Slice", ["input", "from", "to", "axes"], ["cells"]),
+            make_node("Reshape", ["cells", "flat"], ["cell"]),
+            make_node("Cast", ["cell"], ["shape"], to=TensorProto.INT64),
+            make_node("Expand", ["zero", "shape"], ["zeros"]),
+            make_node("Add", ["zeros", "one"], ["ones"]),
+            make_node("ReduceMax", ["ones"], ["extra"], keepdims=0),
+        ],
+        [
+            constant("from", [0, 0]),
+            constant("to", [1, 1]),
+            constant("axes", [0, 1]),
+            constant("flat", [-1]),
+            constant("one", 1, np.float32),
+        ],
+    )
+
+
 def product(side: int = 9000, *, at_load: bool) -> ModelProto:
     """A matrix product of *side*^3 steps, on constants or on what depends on the rows."""
     first = [make_node("ReduceMax", ["input"], ["seed"], keepdims=0)] if not at_load else []

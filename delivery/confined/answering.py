@@ -38,6 +38,8 @@ def answered(session: onnxruntime.InferenceSession, question: Question) -> dict[
     """
     Ask for rows alone, then for the golden rows, then for the largest request; the last two only if it is in time.
 
+    No call has more rows than the largest request, so that the peak is that of one request.
+
     Raises:
         Failed: It could not compute an answer.
         Misshapen: An answer is no number for each row, or not one probability for each class.

@@ -62,9 +62,12 @@ def tried(question: Question, teller: Teller) -> dict[str, Any]:
     cage.forget_the_peak()  # what the examination took, no engine will
     teller.tell(step=Step.LOAD)
     session, load_ms = answering.timed(lambda: answering.opened(onnx))
+    load_memory, held = cage.peak() - before, cage.resident()
+    cage.forget_the_peak()
     teller.tell(step=Step.ANSWER)
     answers = answering.answered(session, question)
-    return {**answers, **contents, "load_ms": load_ms, "peak_memory_bytes": cage.peak() - before}
+    memory = {"load_memory_bytes": load_memory, "request_memory_bytes": cage.peak() - held}
+    return {**answers, **contents, **memory, "load_ms": load_ms}
 
 
 def _read(question: Question) -> bytes:

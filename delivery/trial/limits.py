@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from delivery.manifest import LARGEST_REQUEST, MAX_BATCH
 from delivery.records import Record
 from delivery.store.contents import MANIFEST_BYTES
 
@@ -15,7 +16,7 @@ class Limits(Record):
     Args:
         size_bytes: Largest model.onnx.
         manifest_bytes: Largest manifest.json.
-        golden_rows: Most golden rows; every engine computes all of them before it answers.
+        golden_rows: Most golden rows; every engine computes all of them at once before it answers.
         nodes: Most nodes of the graph, with every function call expanded.
         memory_bytes: How far the child may grow to read, load and answer.
         cpu_s: Processor time for all of it.
@@ -26,10 +27,10 @@ class Limits(Record):
 
     size_bytes: int = Field(default=256 * MIB, gt=0)
     manifest_bytes: int = Field(default=MANIFEST_BYTES, gt=0)
-    golden_rows: int = Field(default=10_000, gt=0)
+    golden_rows: int = Field(default=MAX_BATCH, gt=0)
     nodes: int = Field(default=20_000, gt=0)
     memory_bytes: int = Field(default=1024 * MIB, gt=0)
     cpu_s: int = Field(default=10, gt=0)
     wall_s: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    largest_request: int = Field(default=256, gt=0)
+    largest_request: int = Field(default=LARGEST_REQUEST, gt=0)
     latency_budget_ms: float | None = Field(default=500.0, gt=0, allow_inf_nan=False)

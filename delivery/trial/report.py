@@ -20,7 +20,8 @@ class Trial(Record):
         row_ms: Median of a single row.
         batch_rows: Rows of the largest request that an engine takes.
         batch_ms: How long that took.
-        peak_memory_bytes: How much more memory a process needs at most, to hold the file, load it and answer.
+        load_memory_bytes: How much more memory a process needs at most to hold the file and load it.
+        request_memory_bytes: How much more it needs at most for each request that it computes, beside that.
     """
 
     sha256: Sha256
@@ -33,12 +34,14 @@ class Trial(Record):
     row_ms: float
     batch_rows: int
     batch_ms: float
-    peak_memory_bytes: int
+    load_memory_bytes: int
+    request_memory_bytes: int
 
     def __str__(self) -> str:
         """Return it as the release's page shows it."""
         return (
             f"{self.golden_rows} golden rows, off by {self.worst:.2g} at most; loaded in {self.load_ms:.1f} ms, "
             f"a row in {self.row_ms:.2f} ms, {self.batch_rows} rows in {self.batch_ms:.1f} ms; "
-            f"{self.peak_memory_bytes / MIB:.1f} MiB at most, {self.nodes} nodes"
+            f"{self.load_memory_bytes / MIB:.1f} MiB to load it and {self.request_memory_bytes / MIB:.1f} MiB for each "
+            f"request at most, {self.nodes} nodes"
         )

@@ -66,5 +66,6 @@ def _report(manifest: Manifest, said: dict[str, Any], limits: Limits, worst: flo
         row_ms=float(np.median(said["row_ms"])),
         batch_rows=limits.largest_request,
         batch_ms=said["batch_ms"],
-        peak_memory_bytes=said["peak_memory_bytes"],
+        load_memory_bytes=said["load_memory_bytes"],
+        request_memory_bytes=said["request_memory_bytes"],
     )

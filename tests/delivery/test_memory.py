@@ -35,6 +35,12 @@ V1 = {
 }
 
 
+def inside(path):
+    """A container, which sees its own group only, as the topmost one."""
+    limits = {"memory.max": 90 * MIB, "memory.current": 50 * MIB}
+    return {"proc/self/cgroup": f"0::{path}"} | {f"sys/fs/cgroup/{name}": size for name, size in limits.items()}
+
+
 @pytest.mark.parametrize(
     ("files", "left"),
     [
@@ -44,6 +50,8 @@ V1 = {
         (V2, 380 * MIB),
         ({**V2, "sys/fs/cgroup/work/er/memory.max": 200 * MIB}, 0),
         (V1, 71 * MIB),
+        (inside("/kubepods/pod1/abc"), 40 * MIB),
+        (inside("/../../abc"), 40 * MIB),
         ({}, None),
     ],
 )

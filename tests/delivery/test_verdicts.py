@@ -263,5 +263,5 @@ def test_what_a_trial_measured_stays_beside_the_bytes_and_in_the_history(world, 
 
     (check,) = [check for check in done.checks if check.step == "trial"]
     assert "MiB" in check.detail
-    assert "peak_memory_bytes" in world.store.paths(MODEL).trial(1).read_text()
+    assert "load_memory_bytes" in world.store.paths(MODEL).trial(1).read_text()
     assert check in world.store.entry(MODEL, 1).checks

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from adapters.serving_api import serving_engine
 from delivery.reconcile import Reconciler
 from serving.app import create_app
+from serving.memory import Room
 
 
 def damage(store):
@@ -45,10 +46,10 @@ def test_a_restarted_app_says_which_version_is_decided_and_that_its_bytes_are_da
 def test_an_app_that_has_no_room_for_what_is_decided_says_so(store):
     decide(store, "A", 2)
     app = create_app(settings_of(store))
-    app.state.variants.source._free = lambda: 0
+    app.state.variants.source._room = Room(lambda: 0)
     with TestClient(app) as client:
         assert "this app could not load it" in client.post("/predict", json=[ROW]).json()["message"]
-        assert "of memory and 0 MiB are free" in client.get("/readyz").json()["message"]
+        assert "for a request, and 0 MiB are free" in client.get("/readyz").json()["message"]
 
 
 def test_one_damaged_alias_is_told_and_the_other_serves(store):

@@ -12,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fake_triton import fake_triton
 from models import ROW, iris, put, settings_of
+from peers import drips_a_body, drips_header_lines, goes_on_for_ever, hostile, in_time, never_stops_sending, silence
 from wire import wire
 
+from adapters.http import trusted
 from delivery.errors import Garbled, Refused, SmokeFailed, Unreachable
 from delivery.store import Store
 from delivery.store.folders import candidate_folder
@@ -85,9 +87,11 @@ async def test_users_rows_go_over_tls_as_the_self_test_does(store, certificate, 
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    trusted.cache_clear()
     with fake_triton(store.root / "models", "key", base="/triton", tls=tls) as triton:
         load(store, triton)
         assert await answered(store, triton.http) == 0
+    trusted.cache_clear()
 
 
 async def test_a_certificate_that_nobody_trusts_is_not_taken(store, certificate):
@@ -119,6 +123,14 @@ async def test_no_proxy_comes_between(store, monkeypatch, free_port):
     with fake_triton(store.root / "models", "key") as triton:
         load(store, triton)
         assert await answered(store, triton.http) == 0
+
+
+@pytest.mark.parametrize("act", [drips_a_body, drips_header_lines, goes_on_for_ever, silence, never_stops_sending])
+async def test_a_triton_that_never_ends_an_answer_holds_no_self_test(store, act):
+    with hostile(act) as port, in_time(3):
+        source = TritonSource(store, "best_model", TritonClient(f"http://127.0.0.1:{port}"), "dev")
+        with pytest.raises((Garbled, Unreachable)):
+            source.staged(1, None).self_test(0.5)
 
 
 GARBAGE = [b"", b"<html>", b"[]", b"{}", b'{"outputs": []}', b'{"outputs": [{"name": "label", "data": ["x"]}]}']

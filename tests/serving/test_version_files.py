@@ -10,6 +10,7 @@ from delivery.records import sealed
 from delivery.store import Store
 from delivery.trial import Trial
 from serving.in_process import OnnxSource
+from serving.memory import Room
 
 MIB = 2**20
 
@@ -28,7 +29,7 @@ def refused(client, version=2) -> str:
     return message
 
 
-def trial(store, version, peak, sha256=None):
+def trial(store, version, load, request=0, sha256=None):
     """What the trial of a version measured, beside its bytes."""
     sha256 = sha256 or store.manifest("best_model", version).sha256
     made = Trial(
@@ -42,7 +43,8 @@ def trial(store, version, peak, sha256=None):
         row_ms=1,
         batch_rows=1,
         batch_ms=1,
-        peak_memory_bytes=peak,
+        load_memory_bytes=load,
+        request_memory_bytes=request,
     )
     path = store.paths("best_model").trial(version)
     path.write_bytes(sealed(made.model_dump(mode="json")))
@@ -50,7 +52,7 @@ def trial(store, version, peak, sha256=None):
 
 
 def has_free(client, free):
-    client.app.state.variants.source._free = lambda: free
+    client.app.state.variants.source._room = Room(lambda: free)
 
 
 def test_a_candidate_that_needs_more_memory_than_is_free_is_refused(client, store):
@@ -58,21 +60,30 @@ def test_a_candidate_that_needs_more_memory_than_is_free_is_refused(client, stor
     trial(store, 2, 1500 * MIB)
     has_free(client, 700 * MIB)
 
-    assert "needs 1,500 MiB of memory and 700 MiB are free" in refused(client)
+    assert "needs 1,500 MiB of memory, and 0 MiB for a request, and 700 MiB are free" in refused(client)
     has_free(client, 1600 * MIB)
     assert stage(client)[0] == 200
 
 
-def test_a_candidate_that_nobody_measured_needs_three_times_its_file(client, store):
-    size = onnx_path(store, 2).stat().st_size
-    has_free(client, 3 * size - 1)
-    refused(client)
+def test_a_candidate_of_which_not_one_request_fits_is_refused(client, store):
+    trial(store, 2, 100 * MIB, request=144 * MIB)
+    has_free(client, 243 * MIB)
 
-    has_free(client, 3 * size)
+    assert "needs 100 MiB of memory, and 144 MiB for a request, and 243 MiB are free" in refused(client)
+    has_free(client, 244 * MIB)
     assert stage(client)[0] == 200
 
 
-@pytest.mark.parametrize("damage", ["{", "[]", '{"peak_memory_bytes": 1}', "other", "folder"])
+def test_a_candidate_that_nobody_measured_needs_three_times_its_file_and_once_for_a_request(client, store):
+    size = onnx_path(store, 2).stat().st_size
+    has_free(client, 4 * size - 1)
+    refused(client)
+
+    has_free(client, 4 * size)
+    assert stage(client)[0] == 200
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"load_memory_bytes": 1}', "other", "folder"])
 def test_a_measurement_that_is_none_of_these_bytes_counts_for_nothing(client, store, damage):
     path = trial(store, 2, 1, sha256="0" * 64)
     if damage == "folder":
