@@ -63,7 +63,7 @@ class TritonReplica:
 
         Raises:
             Damaged: The bytes in the repository are others.
-            Broken: Triton cannot load them.
+            Refused: Triton cannot load them.
         """
         manifest = self.store.manifest(candidate.model, candidate.version)
         config = as_json(model_config(candidate_folder(candidate.model), manifest, [candidate.version]))

@@ -18,7 +18,7 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from adapters.http import LARGEST, trusted
-from delivery.errors import Broken, DeliveryError, Garbled, NotFollowed, Refused, Unreachable
+from delivery.errors import DeliveryError, Garbled, NotFollowed, Refused, Unreachable
 
 KEY_HEADER = "x-admin-key"
 GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
@@ -54,11 +54,11 @@ class TritonControl:
         Load the folder *name*; with *config* and *files*, those instead of the repository's.
 
         Raises:
-            Broken: Triton cannot load these *files*.
+            Refused: Triton cannot load these *files*: whose fault that is, nobody can say.
             NotFollowed: It cannot load what the repository has.
         """
         given = {"headers": self._headers(), "client_timeout": self.load_timeout_s}
-        verdict = Broken if files else NotFollowed
+        verdict = Refused if files else NotFollowed
         self._ask(lambda client: client.load_model(name, config=config, files=files, **given), verdict)
 
     def unload(self, name: str) -> None:
