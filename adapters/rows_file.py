@@ -219,7 +219,7 @@ def _numpy(cells: pa.Array) -> npt.NDArray[Any]:
     if not pa.types.is_dictionary(cells.type):
         return np.asarray(cells.to_numpy(zero_copy_only=False))
     values = np.asarray([*cells.dictionary.to_pylist(), None], dtype=object)
-    return np.take(values, cells.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False))
+    return np.asarray(values[cells.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)])
 
 
 def _decoded(cells: pa.Array) -> pa.Array:

@@ -13,7 +13,7 @@ from tritons import KINDS, running
 from adapters.triton import triton_engine
 from adapters.triton_control import GRPC_KEY_HEADER
 from delivery.engine import Seen, Served
-from delivery.errors import Broken, Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
+from delivery.errors import Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
 from delivery.records import Candidate, Current, EngineRef, Variant
 from delivery.store import Store
 from delivery.store.folders import candidate_folder
@@ -185,11 +185,11 @@ def test_an_undone_first_release_serves_nothing(triton, replica, store):
     assert not (triton.models / MODEL / "config.pbtxt").exists()
 
 
-def test_a_file_that_triton_cannot_load_is_broken_and_what_serves_goes_on(triton, replica, store):
+def test_a_file_that_triton_cannot_load_is_refused_and_what_serves_goes_on(triton, replica, store):
     replica.follow(decide(store, {"A": (1, None)}))
     made = put(store, 4, replace(iris(10.0), onnx=b"not an onnx"))
 
-    with pytest.raises(Broken):
+    with pytest.raises(Refused):
         replica.load(made)
     assert unversioned(triton) == 1
 
