@@ -12,7 +12,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from delivery.clock import utc_stamp
-from delivery.errors import CorruptRecord, Damaged, DigestMismatch
+from delivery.errors import CorruptRecord, Damaged, DigestMismatch, Garbled, Unreadable
 from delivery.manifest import Manifest
 from delivery.records import Candidate
 from delivery.store.contents import MANIFEST_BYTES, bytes_of, is_file, is_folder, is_link, is_there, sha256_of
@@ -44,13 +44,16 @@ class VersionWriter:
 
         Raises:
             DigestMismatch: What *fetch* brought is not the candidate's digest.
+            Garbled: Its manifest.json is no manifest.
             Damaged: The repository holds other bytes under this number.
         """
         target = self.paths.version(candidate.version)
         if is_folder(target) and all(is_file(target / name) for name in (ONNX, MANIFEST)):
-            if wrong := _wrong_with(target, candidate):
-                msg = f"the repository already holds other bytes under this number; move it away: {wrong}"
-                raise Damaged(msg)
+            try:
+                _check(target, candidate)
+            except (CorruptRecord, DigestMismatch, Garbled) as error:
+                msg = f"the repository already holds other bytes under this number; move it away: {error}"
+                raise Damaged(msg) from error
             return False
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
             if is_there(target):
@@ -64,6 +67,7 @@ class VersionWriter:
 
         Raises:
             DigestMismatch: What *fetch* brought is not the candidate's digest.
+            Garbled: Its manifest.json is no manifest.
         """
         target = self.paths.version(candidate.version)
         with self._fetched(candidate, fetch) as staged, writing(self.paths.versions):
@@ -110,26 +114,40 @@ class VersionWriter:
         for name in (ONNX, MANIFEST):
             with writing(self.paths.staging):
                 fetch(name, staged / name)
-        if wrong := _wrong_with(staged, candidate):
-            msg = f"the registry's bytes are not the ones that were trained: {wrong}"
-            raise DigestMismatch(msg)
+        try:
+            _check(staged, candidate)
+        except DigestMismatch as error:
+            msg = f"the registry's bytes are not the ones that were trained: {error}"
+            raise DigestMismatch(msg) from error
         with writing(self.paths.staging):
             for name in (ONNX, MANIFEST):
                 sync_file(staged / name)
             sync_folder(staged)
 
 
-def _wrong_with(folder: Path, candidate: Candidate) -> str:
-    """Return in which way the version in *folder* is not the candidate; empty if it is."""
+def _check(folder: Path, candidate: Candidate) -> None:
+    """
+    Look whether the version in *folder* is the candidate.
+
+    Raises:
+        DigestMismatch: Its model.onnx has another digest, or its manifest was written for another one.
+        Garbled: Its manifest.json is no manifest, such as a proxy's page: that says nothing about the bytes.
+        CorruptRecord: Its manifest.json is too large, or no file.
+        Unreadable: A file is gone.
+    """
     name = f"{candidate.model} v{candidate.version}"
     try:
         found, manifest = sha256_of(folder / ONNX), bytes_of(folder / MANIFEST, MANIFEST_BYTES)
         described = Manifest.model_validate_json(manifest).sha256
-    except (FileNotFoundError, CorruptRecord, ValidationError) as error:
-        what = "its manifest.json is no manifest" if isinstance(error, ValidationError) else str(error)
-        return f"{name}: {what} ({folder})"
+    except FileNotFoundError as error:
+        msg = f"{name}: {error.filename} is gone"
+        raise Unreadable(msg) from error
+    except ValidationError as error:
+        msg = f"{name}: its manifest.json is no manifest ({folder})"
+        raise Garbled(msg) from error
     if found != candidate.sha256:
-        return f"{name}: model.onnx is {found[:12]}, expected {candidate.sha256[:12]} ({folder})"
+        msg = f"{name}: model.onnx is {found[:12]}, expected {candidate.sha256[:12]} ({folder})"
+        raise DigestMismatch(msg)
     if described != found:
-        return f"{name}: its manifest was written for {described[:12]}, model.onnx is {found[:12]} ({folder})"
-    return ""
+        msg = f"{name}: its manifest was written for {described[:12]}, model.onnx is {found[:12]} ({folder})"
+        raise DigestMismatch(msg)

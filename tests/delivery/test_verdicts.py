@@ -24,6 +24,7 @@ from delivery.errors import (
 from delivery.freshness import MOST_ATTEMPTS, Newest, compare
 from delivery.recovery import recover
 from delivery.release import Release, carry_out
+from delivery.store import versions
 
 MODEL = "best_model"
 NO_VERDICT = [
@@ -82,6 +83,35 @@ def test_bytes_of_the_registry_that_are_not_their_digest_are_condemned(world, re
         release(2)
 
     assert is_refused(world, 2)
+
+
+@pytest.mark.parametrize("page", [b"<html>Please log in</html>", b"", b"{}", b"[]"])
+def test_a_page_in_the_place_of_the_registrys_manifest_condemns_nothing(world, release, page):
+    """A proxy answers 200; the bytes are the trained ones, and the next release may take them."""
+    release(1)
+    world.registry.artifacts[2, "manifest.json"] = page
+
+    with pytest.raises(Garbled, match=r"manifest.json is no manifest.*v1 serves"):
+        release(2)
+
+    assert not is_refused(world, 2)
+    del world.registry.artifacts[2, "manifest.json"]
+    release(2)
+    assert world.serving() == [2, 2]
+
+
+def test_a_file_that_vanishes_while_it_is_checked_condemns_nothing(world, release, monkeypatch):
+    release(1)
+    checked = versions.sha256_of
+
+    def after_a_sweep(path):
+        path.unlink()
+        return checked(path)
+
+    monkeypatch.setattr(versions, "sha256_of", after_a_sweep)
+    with pytest.raises(Unreadable, match=r"model.onnx is gone.*v1 serves"):
+        release(2)
+    assert not is_refused(world, 2)
 
 
 def test_a_slow_release_is_tried_again_when_the_machine_is_fast_again(world, release):
