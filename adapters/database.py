@@ -52,8 +52,7 @@ def connected(url: str, timeout_s: float, *, may_make: bool = False) -> Iterator
     """
     engine = _engine(url, timeout_s, may_make=may_make)
     try:
-        connection = _opened(engine, timeout_s)
-        with _watched(connection, timeout_s), connection, connection.begin():
+        with begun(engine, timeout_s) as connection:
             yield connection
     except Overdue as error:
         msg = f"{shown(url)}: no connection within {timeout_s:g} s"
@@ -62,6 +61,20 @@ def connected(url: str, timeout_s: float, *, may_make: bool = False) -> Iterator
         raise _failure(url, error) from None
     except DBAPIError as error:
         raise _failure(url, error) from error
+
+
+@contextmanager
+def begun(engine: Engine, timeout_s: float) -> Iterator[Connection]:
+    """
+    Yield a connection of *engine* in a transaction that is committed at the end; a statement takes *timeout_s* at most.
+
+    Raises:
+        Overdue: There is no connection within *timeout_s*.
+        SQLAlchemyError: As SQLAlchemy raises.
+    """
+    connection = _opened(engine, timeout_s)
+    with _watched(connection, timeout_s), connection, connection.begin():
+        yield connection
 
 
 @contextmanager

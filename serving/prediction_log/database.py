@@ -6,9 +6,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from adapters.database import begun
+from adapters.deadline import Overdue
 from delivery.database import connect_args, shown
 from delivery.errors import Broken, DeliveryError, Refused, Unreachable
 from serving.prediction_log.table import PREDICTIONS, insert_new
@@ -41,6 +43,7 @@ class Database:
         except (SQLAlchemyError, ImportError) as error:
             msg = f"{self.shown} is no URL of a database whose driver is installed: {type(error).__name__}"
             raise ValueError(msg) from None
+        self._timeout_s = timeout_s
         self._migrated = False
 
     def prepare(self) -> None:
@@ -58,7 +61,7 @@ class Database:
             Refused: A row is nothing that the table takes.
         """
         self.prepare()
-        with self._failures(), self._engine.begin() as connection:
+        with self._transaction() as connection:
             insert_new(connection, rows)
 
     def migrate(self) -> None:
@@ -75,7 +78,7 @@ class Database:
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-        with MIGRATING, self._failures(), self._engine.begin() as connection:
+        with MIGRATING, self._transaction() as connection:
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")
@@ -101,9 +104,15 @@ class Database:
             raise Broken(msg)
 
     @contextmanager
-    def _failures(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[Connection]:
         try:
-            yield
+            with begun(self._engine, self._timeout_s) as connection:
+                yield connection
+        except Overdue as error:
+            self._migrated = False
+            self._engine.dispose()  # else the one connection of its pool would be waited for
+            msg = f"{self.shown}: no connection within {self._timeout_s:g} s"
+            raise Unreachable(msg) from error
         except DBAPIError as error:
             self._migrated = False
             raise self._failure(error) from error

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+from peers import drips_a_greeting, hostile, in_time, silence, through
 from postgres import DATABASES
 from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.dialects import mysql
@@ -188,3 +189,30 @@ def test_the_command_migrates_or_says_what_is_wrong(tmp_path):
     assert away.returncode == 1
     assert "127.0.0.1" in away.stderr.splitlines()[-1]
     assert "hunter2" not in away.stderr
+
+
+@pytest.mark.parametrize("act", [silence, drips_a_greeting], ids=["silence", "a drip"])
+@pytest.mark.parametrize("kind", ["postgresql+psycopg", "mysql+pymysql"])
+def test_a_database_that_never_ends_an_answer_holds_the_log_no_longer_than_its_timeout(act, kind):
+    with hostile(act) as port:
+        log = Database(f"{kind}://u:p@127.0.0.1:{port}/d", timeout_s=1)
+        for _ in range(2):
+            with in_time(1), pytest.raises(Unreachable):
+                log.insert([row()])
+        log.close()
+
+
+def test_a_statement_without_an_answer_ends_with_its_timeout_and_the_rows_are_written_afterwards(pg):
+    """The network stops passing on and hangs up nobody: no timeout of a driver is about that."""
+    url = pg.database()
+    with through(url) as (between, stop):
+        log = Database(between, timeout_s=1)
+        log.insert([row(1)])
+        stop()
+        with in_time(2), pytest.raises(Unreachable):
+            log.insert([row(2)])
+        log.close()
+    log = Database(url, timeout_s=5)
+    log.insert([row(2)])
+    assert run(url, "SELECT count(*) FROM prediction_log") == [(2,)]
+    log.close()
