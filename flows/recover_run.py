@@ -38,8 +38,7 @@ def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
     log, names = flow_run_logger(flow_run, flow), _parameters(flow, flow_run)
     news = _news(log, flow, flow_run, names)
     try:
-        news.store = store = ModelRepository.named(names["repository"]).connect()
-        left = _left_open(store, flow_run, log)
+        left = _left_open(news, names, flow_run, log)
     except DeliveryError as error:
         log.warning("run ended as %s; what it left open is not known: %s", state.name, error)
         _tell_end(news, state, f"; what it left open is not known: {error}")
@@ -48,7 +47,7 @@ def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
         log.info("run ended as %s; it left no open release", state.name)
         _tell_end(news, state)
     run = Run(flow_run_id=str(flow_run.id), flow_run_name=flow_run.name, who=f"hook of {state.name}")
-    for journal in left:
+    for store, journal in left:
         _recover(news, store, journal, run, names["registry"])
 
 
@@ -77,8 +76,11 @@ def _tell_end(news: News, state: State[Any], more: str = "") -> None:
     news.publish(what, why + more)
 
 
-def _left_open(store: Store, flow_run: FlowRun, log: Log) -> list[Journal]:
+def _left_open(news: News, names: dict[str, Any], flow_run: FlowRun, log: Log) -> list[tuple[Store, Journal]]:
     """Return the journals of the run; one that is unreadable, of whichever model, is left to the next pass."""
+    if "repository" not in names:  # such a flow changes no model
+        return []
+    news.store = store = ModelRepository.named(names["repository"]).connect()
     journals = []
     for model in store.models():
         try:
@@ -87,7 +89,7 @@ def _left_open(store: Store, flow_run: FlowRun, log: Log) -> list[Journal]:
             log.warning("it is not known who left the release of %s open: %s", model, error)
             continue
         if journal and journal.run.flow_run_id == str(flow_run.id):
-            journals.append(journal)
+            journals.append((store, journal))
     return journals
 
 

@@ -15,6 +15,7 @@ from flows.batch_predict import batch_predict
 from flows.manual_rollback import manual_rollback
 from flows.reconcile import reconcile
 from flows.recover_run import recover_run
+from flows.retention import retention
 from flows.train_register_reload import train_register_reload
 
 
@@ -63,6 +64,8 @@ def logs(api, run_id) -> str:
         (manual_rollback, {"version": 999_999}, "v999999 is not in the model repository"),
         (reconcile, {"model": "nobody"}, "no model nobody was ever released"),
         (batch_predict, {"parquet": "/nowhere.parquet"}, "/nowhere.parquet"),
+        (retention, {"days": 0}, "days: Input should be greater than or equal to 1"),
+        (retention, {"prediction_log": "nowhere"}, "no block prediction-log/nowhere"),
     ],
 )
 def test_a_typo_is_told_once_with_a_link_and_without_a_traceback(api, live, chat, flow, parameters, why):
