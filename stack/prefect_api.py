@@ -2,6 +2,7 @@
 
 import base64
 import shlex
+import time
 from functools import partial
 from typing import Any, Self
 from uuid import uuid4
@@ -15,6 +16,8 @@ from blocks.settings import Settings
 from stack.errors import StackError
 
 TIMEOUT_S = 10.0
+BUSY_S = 0.3
+"""Pause before a call is made again: Prefect answers 503, having done nothing, while another holds its SQLite."""
 
 
 def choose_auth(settings: Settings, *, runs: bool) -> None:
@@ -89,10 +92,15 @@ class PrefectApi:
     ) -> httpx.Response:
         url, sent = f"{self.url}/{path}", self._headers | (headers or {})
         request = partial(httpx.request, method, url, json=body, headers=sent, timeout=self._timeout_s)
+        allowance = Allowance(self._timeout_s)
         try:
-            return within(Allowance(self._timeout_s), request, lambda: None)
+            answer = within(allowance, request, lambda: None)
+            while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and allowance.left() > BUSY_S:
+                time.sleep(BUSY_S)
+                answer = within(allowance, request, lambda: None)
         except (Overdue, httpx.TransportError, httpx.InvalidURL) as error:
             raise StackError(f"Prefect does not answer {url}: {type(error).__name__}") from error
+        return answer
 
 
 def _good(answer: httpx.Response) -> Any:

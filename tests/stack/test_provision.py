@@ -99,12 +99,6 @@ def test_another_environment_of_python_is_provisioned_anew(server, home, monkeyp
     assert print_of(settings(server, home)) != before
 
 
-def test_a_server_that_wants_no_token_for_a_change_gets_none(server):
-    server.answers["GET /api/csrf-token"] = lambda _: (422, {})
-
-    assert PrefectApi(f"{server.url}/api", None).post("block_documents/filter", {}) == [block("1"), block("2")]
-
-
 def test_the_order_in_which_the_server_names_its_blocks_says_nothing(server, home):
     turn = count()
     blocks = [block("1"), block("2")]
