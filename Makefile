@@ -7,6 +7,8 @@ TRITON := .venv/triton
 CREDIT := .venv/credit
 DASK := .venv/dask
 FAST := not system and not slow and not faults
+# Most tests wait for servers, processes and disks more than they compute; a file's tests stay together.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 # The blocks of packages (`a|b`) in the lock, and the lock without them.
 only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
@@ -36,10 +38,10 @@ status: $(READY)        ## what runs, what is live, what disagrees
 	@$(BIN)/interlock status
 
 test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can run
-	$(BIN)/pytest
+	$(PYTEST)
 
 # The proofs, each whole; `make test` runs a sixth of their cases, another one after each commit.
-proof = INTERLOCK_FAULTS=all $(BIN)/pytest -m "faults or in_turn" $(addprefix tests/,$(1))
+proof = INTERLOCK_FAULTS=all $(PYTEST) -m "faults or in_turn" $(addprefix tests/,$(1))
 
 test-faults: $(TRITON) $(CREDIT)  ## every case of every proof below, and the slow tests that run in turn
 	$(call proof,)
@@ -76,7 +78,7 @@ check: $(TRITON) $(CREDIT) $(DASK)        ## the gate before a commit
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "$(FAST)" -q
+	$(PYTEST) -m "$(FAST)" -q
 
 bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
