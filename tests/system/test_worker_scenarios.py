@@ -100,7 +100,7 @@ def test_the_flow_is_killed(replicas, api, record_property, point):
     ],
 )
 def test_a_step_raises(replicas, api, record_property, point):
-    """An answer that is garbage is a verdict on the new version, before the commit and after it."""
+    """An answer that is garbage is no verdict: it stops a release, and leaves alone one that serves."""
     before = replicas.live
     with replicas.watched(), stopped(api, "reconcile"):
         replicas.garble(point)
@@ -108,8 +108,8 @@ def test_a_step_raises(replicas, api, record_property, point):
         wait_for(lambda: replicas.has_garbled(point), BEGIN_S, "the release did not begin")
         settled(replicas, time.monotonic(), WITH_WORKER_S, record_property)
         message = run.ends_as("FAILED", END_S)
-    assert replicas.live == before
-    assert f"v{before} serves" in message
+    assert replicas.live == decided(replicas, point, before)
+    assert f"v{replicas.live} serves" in message
     whole(replicas)
 
 
@@ -243,22 +243,27 @@ def test_a_hook_raises_after_a_kill(replicas, api, broken_hook, record_property)
     whole(replicas)
 
 
-def test_our_hook_raises_and_the_schedule_recovers(replicas, api, record_property):
-    """The block that says where the serving app is was deleted meanwhile; the loop outside Prefect needs none."""
-    before = replicas.live
+@pytest.fixture
+def block_deleted(api):
+    """Delete the block that says where the serving app is, when asked; it is there again afterwards."""
     block = ServingApi.load("dev")
+    yield lambda: ServingApi.delete("dev")
+    block.save("dev", overwrite=True)
+
+
+def test_our_hook_raises_and_the_schedule_recovers(replicas, api, block_deleted, record_property):
+    """The block was deleted meanwhile, so nobody can judge what is committed; the loop outside Prefect needs none."""
     with replicas.watched():
         with stopped(api, "reconcile"):
-            run = begun(replicas, BEFORE)
+            run = begun(replicas, AFTER)
             since = time.monotonic()
-            ServingApi.delete("dev")
+            block_deleted()
             run.process().kill()
             replicas.let_go()
             wait_for(lambda: has_failed_to_recover(replicas), BY_SCHEDULE_S, "the hook did not fail")
         settled(replicas, since, BY_SCHEDULE_S, record_property)
-        block.save("dev", overwrite=True)
         run.ends_as("CRASHED", END_S)
-    assert replicas.live == before
+    assert replicas.live == replicas.newest()
     whole(replicas)
 
 
