@@ -268,8 +268,8 @@ def test_our_hook_raises_and_the_schedule_recovers(replicas, api, block_deleted,
 
 
 def has_failed_to_recover(replicas: Replicas) -> bool:
-    newest = next(replicas.stack.store.events(MODEL))
-    return newest.kind == "recovery failed" and "no block serving-api/dev" in newest.message
+    newest = next(replicas.stack.store.events(MODEL), None)
+    return newest is not None and newest.kind == "recovery failed" and "no block serving-api/dev" in newest.message
 
 
 def test_a_slow_hook_with_the_next_run_behind_it(replicas, api, slow_hook, record_property):
