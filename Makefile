@@ -20,13 +20,13 @@ DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|
 	test-races test-mutants test-steps test-worker search-states check up down status bench lock
 
 demo: $(READY)          ## the main job, told to a new user
-	@$(BIN)/interlock demo
+	@$(BIN)/python -m demos main-job
 
 demo-triton: $(TRITON)  ## releases to a real tritonserver: good ones, bad ones, and a kill
-	@$(BIN)/interlock demo-triton
+	@$(BIN)/python -m demos triton
 
 demo-credit: $(CREDIT)  ## continuous deployment of a credit score: seed, train, ticks, typed predictions and their log
-	@$(BIN)/interlock demo-credit
+	@$(BIN)/python -m demos credit
 
 up: $(READY)            ## Prefect, MLflow, the serving app, a worker and the reconcile loop on this machine
 	@$(BIN)/interlock up

@@ -1,3 +1,3 @@
 """Measurements, printed as tables: `make bench`. Ratios and counts hold elsewhere; times are this machine's."""
 
-import delivery  # noqa: F401 - it silences the libraries before they are imported
+import interlock  # noqa: F401 - it silences the libraries before they are imported

@@ -34,15 +34,15 @@ from blocks.batch_folder import BatchFolder
 from blocks.chat_webhook import ChatWebhook
 from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository
-from delivery.encoding import encode_table
-from delivery.manifest import Rows
-from delivery.records import Run
-from delivery.store import Store
+from demos.credit_table import credit_table
 from flows.batch_predict import batch_predict
+from interlock.model.manifest import Rows
+from interlock.model.rows import encode_table
+from interlock.records import Run
+from interlock.stack.processes import ROOT
+from interlock.store import Store, Writer
+from interlock.training.train import train
 from learners.credit_score import LEARNER
-from learners.training import train
-from stack.credit_table import credit_table
-from stack.parts import ROOT
 from tasks.batch import AT_ONCE
 
 ROWS = 1_000_000
@@ -66,7 +66,7 @@ def prepare(home: Path) -> Path:
     trained = train("credit_score", LEARNER, LEARNER.Params(), LEARNER.dataset(credit_table(10_000)))
     store, shelf = Store(home / "repository"), Shelf()
     candidate = shelf.put(1, trained.onnx, trained.manifest("benchmark"))
-    with store.writer("best_model", Run(who="bench")) as writer:
+    with Writer.locked(store, "best_model", Run(who="bench")) as writer:
         writer.materialize(candidate, lambda name, path: shelf.fetch(candidate, name, path))
     ModelRepository(root=store.root).save("dev", overwrite=True)
     ChatWebhook().save("dev", overwrite=True)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks.place import environment, table
-from stack.parts import ROOT
+from interlock.stack.processes import ROOT
 
 
 def timed(folder: Path, target: str, variables: dict[str, str]) -> float:

@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from delivery.manifest import Golden, Manifest
-from learners.conversion import OnnxClassifier
+from interlock.model.manifest import Golden, Manifest
+from interlock.training.convert import OnnxClassifier
+from interlock.training.train import train
 from learners.iris import Iris, IrisParams
-from learners.training import train
 
 MIB = 2**20
 

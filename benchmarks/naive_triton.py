@@ -6,11 +6,11 @@ import httpx
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from adapters.triton_config import as_text, model_config
-from adapters.triton_control import GRPC_KEY_HEADER
 from benchmarks.models import iris
-from blocks.settings import Settings
-from stack.load import triton_question
+from demos.load import triton_question
+from interlock.adapters.triton.config import as_text, model_config
+from interlock.adapters.triton.control import GRPC_KEY_HEADER
+from interlock.settings import Settings
 
 NAIVE = "naive_model"
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx
 
-from blocks.settings import PORTS, Settings
-from stack.load import APP, Load, Question, Tally
-from stack.parts import ROOT
-from stack.processes import Supervisor
-from stack.up import bring_up
+from demos.load import APP, Load, Question, Tally
+from interlock.settings import PORTS, Settings
+from interlock.stack.processes import ROOT
+from interlock.stack.supervisor import Supervisor
+from interlock.stack.up import bring_up
 
 UP_S = 60.0
 

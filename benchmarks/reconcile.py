@@ -12,13 +12,13 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.place import table
-from delivery.engine import Engine, Seen, Served
-from delivery.manifest import Column, Golden, Manifest
-from delivery.reconcile import Reconciler
-from delivery.records import Candidate, Current, EngineRef, HistoryEntry, Run, Variant
-from delivery.store import Store
-from delivery.store.contents import sha256_of
-from stack.loop import Rotation
+from interlock.cli.loop import Rotation
+from interlock.model.manifest import Column, Golden, Manifest
+from interlock.records import Candidate, Current, EngineRef, HistoryEntry, Run, Variant
+from interlock.release.engine import Engine, Seen, Served
+from interlock.store import Store, Writer
+from interlock.store.contents import sha256_of
+from interlock.upkeep.reconcile import Reconciler
 
 MODELS = 1000
 PASSES = 10
@@ -64,7 +64,7 @@ def release(store: Store, model: str, onnx: Path, manifest: str) -> None:
     entry = HistoryEntry(
         epoch=1, release_id="r", kind="release", run=RUN, at_utc="", why="", alias="A", before=before, after=after
     )
-    with store.writer(model, RUN) as writer:
+    with Writer.locked(store, model, RUN) as writer:
         writer.materialize(candidate, lambda name, path: path.write_bytes(made[name]) and None)
         writer.commit(before, entry)
         writer.account(entry.model_copy(update={"outcome": "completed"}))

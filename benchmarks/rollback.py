@@ -16,18 +16,18 @@ from statistics import median
 import httpx
 import numpy as np
 
-from adapters.mlflow_registry import MlflowRegistry
-from adapters.serving_api import serving_engine
 from benchmarks.place import load_apart, own_stack, serving_app, table
 from benchmarks.swap import register
-from blocks.settings import Settings
-from delivery.attempt import released, rolled_back
-from delivery.errors import Broken
-from delivery.records import Candidate, Run
-from delivery.release import carry_out
-from delivery.store import Store
-from stack.parts import BIN, ROOT, client_environment
-from stack.place import Place, place
+from interlock.adapters.mlflow.registry import MlflowRegistry
+from interlock.adapters.serving.engine import serving_engine
+from interlock.environment import Place, place
+from interlock.errors import Broken
+from interlock.records import Candidate, Run
+from interlock.release.open import released, rolled_back
+from interlock.release.steps import carry_out
+from interlock.settings import Settings
+from interlock.stack.processes import BIN, ROOT, client_environment
+from interlock.store import Store
 
 ROUNDS = 100
 RATE = 100

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from delivery.manifest import Manifest
-from delivery.records import Candidate
+from interlock.model.manifest import Manifest
+from interlock.records import Candidate
 
 
 @dataclass

@@ -14,21 +14,21 @@ from uuid import uuid4
 
 import psutil
 
-from adapters.mlflow_registry import Registration
-from adapters.mlflow_tracking import MlflowTracking
-from adapters.serving_api import serving_engine
 from benchmarks.place import own_stack, table
-from blocks.settings import Settings
-from delivery.attempt import released
-from delivery.records import Candidate, Run
-from delivery.release import carry_out
+from demos.load import Load, confidence_of
+from interlock.adapters.mlflow.registry import Registration
+from interlock.adapters.mlflow.tracking import MlflowTracking
+from interlock.adapters.serving.engine import serving_engine
+from interlock.environment import Place, place
+from interlock.records import Candidate, Run
+from interlock.release.open import released
+from interlock.release.steps import carry_out
+from interlock.settings import Settings
+from interlock.stack.prefect_api import PrefectApi
+from interlock.stack.processes import BIN, ROOT, client_environment
+from interlock.stack.supervisor import Supervisor
+from interlock.training.train import train
 from learners.iris import Iris, IrisParams
-from learners.training import train
-from stack.load import Load, confidence_of
-from stack.parts import BIN, ROOT, client_environment
-from stack.place import Place, place
-from stack.prefect_api import PrefectApi
-from stack.processes import Supervisor
 
 SWAPS = 100
 RUNS = 5

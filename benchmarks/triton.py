@@ -23,22 +23,22 @@ import httpx
 import numpy as np
 import psutil
 
-from adapters.triton import TritonReplica, triton_engine
 from benchmarks.models import MIB, iris, large
 from benchmarks.naive_triton import NAIVE, NaiveModel
 from benchmarks.place import environment, load_apart, table, until_up
 from benchmarks.shelf import Shelf
-from blocks.settings import Settings
-from delivery.attempt import released
-from delivery.errors import Broken, DeliveryError
-from delivery.manifest import Manifest
-from delivery.records import Candidate, Current, Run
-from delivery.release import carry_out
-from delivery.store import Store
-from learners.conversion import OnnxClassifier
-from stack.bad_models import KINDS
-from stack.load import ROWS, triton_question
-from stack.parts import ROOT
+from demos.bad_models import KINDS
+from demos.load import ROWS, triton_question
+from interlock.adapters.triton.engine import TritonReplica, triton_engine
+from interlock.errors import Broken, DeliveryError
+from interlock.model.manifest import Manifest
+from interlock.records import Candidate, Current, Run
+from interlock.release.open import released
+from interlock.release.steps import carry_out
+from interlock.settings import Settings
+from interlock.stack.processes import ROOT
+from interlock.store import Store
+from interlock.training.convert import OnnxClassifier
 
 CYCLES = 100
 CLIENTS = 8
@@ -53,7 +53,11 @@ def triton() -> Iterator[tuple[Settings, subprocess.Popen[bytes]]]:
     settings = Settings()
     with (home / "triton.log").open("ab") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "stack.triton_server"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-m", "interlock.stack.triton.server"],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         until_up(f"{settings.local_url('triton')}/v2/health/live")

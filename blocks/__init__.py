@@ -1,8 +1,7 @@
 """
 Where things are and how to prove who we are: configuration, and `.connect()`, which returns an adapter.
 
-    settings           where everything is, from the environment; imports no Prefect
-    secret_file        a secret in a file of its owner's
+    named              load a block by its name, or say how it is made
     mlflow_registry    MLflow
     model_repository   the folder that engines read
     serving_api        the serving app, one or several replicas
@@ -11,9 +10,10 @@ Where things are and how to prove who we are: configuration, and `.connect()`, w
     prediction_log     the table of answers
     batch_folder       batches, and what computes them
     chat_webhook       where people are told
-    engines            finds the block of an engine that a record names
+    environment        the blocks of one environment as one object; finds the engines that a record names
+    automations        what Prefect's server does by itself when a run falls silent
 
 `python -m blocks --server URL` creates the blocks of an environment on a Prefect server elsewhere.
 """
 
-import delivery  # noqa: F401 - it silences the libraries before they are imported
+import interlock  # noqa: F401 - it silences the libraries before they are imported

@@ -19,10 +19,10 @@ from blocks.model_repository import ModelRepository
 from blocks.named import NamedBlock
 from blocks.prediction_log import PredictionLog
 from blocks.serving_api import ServingApi
-from blocks.settings import Settings
 from blocks.triton_server import TritonServer
-from delivery import outbound
-from delivery.errors import Refused
+from interlock import outbound
+from interlock.errors import Refused
+from interlock.settings import Settings
 
 
 def blocks_of(settings: Settings) -> list[NamedBlock]:

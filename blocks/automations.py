@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, SendNotification
 from prefect.events.schemas.automations import EventTrigger, Posture
 
-from blocks.settings import Settings
+from interlock.settings import Settings
 
 SILENT = timedelta(seconds=150)
 """Five heartbeats of those that `prefect.yaml` asks for."""

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field, HttpUrl
 
-from adapters import batch_folder
 from blocks.named import NamedBlock
+from interlock.batch import folder as batch_folder
 
 
 class BatchFolder(NamedBlock):

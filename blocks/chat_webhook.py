@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters.chat import Chat, Silence, Webhook
 from blocks.named import NamedBlock
+from interlock.adapters.notify import Chat, Silence, Webhook
 
 
 class ChatWebhook(NamedBlock):

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters import answer_table, feature_store
 from blocks.named import NamedBlock
+from interlock.adapters import feature_store
+from interlock.batch import answer_table
 
 
 class FeatureStore(NamedBlock):

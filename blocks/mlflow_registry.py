@@ -4,8 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters import mlflow_experiment, mlflow_registry, mlflow_tracking
 from blocks.named import NamedBlock
+from interlock.adapters.mlflow import experiment as mlflow_experiment
+from interlock.adapters.mlflow import registry as mlflow_registry
+from interlock.adapters.mlflow import tracking as mlflow_tracking
 
 
 class MlflowRegistry(NamedBlock):

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import Field, HttpUrl
 
 from blocks.named import NamedBlock
-from delivery.store import Store
+from interlock.store import Store
 
 
 class ModelRepository(NamedBlock):

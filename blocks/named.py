@@ -8,7 +8,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.filesystems import LocalFileSystem
 from pydantic import HttpUrl
 
-from delivery.errors import NotFound, Unreachable
+from interlock.errors import NotFound, Unreachable
 
 
 class NamedBlock(Block):

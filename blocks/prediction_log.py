@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters import prediction_log
 from blocks.named import NamedBlock
+from interlock.adapters import prediction_log
 
 
 class PredictionLog(NamedBlock):

@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters.serving_api import serving_engine
-from adapters.serving_start import ServingStart
 from blocks.named import NamedBlock
-from delivery.engine import Engine
-from delivery.records import SERVING_API
+from interlock.adapters.serving.engine import serving_engine
+from interlock.adapters.serving.start import ServingStart
+from interlock.records import SERVING_API
+from interlock.release.engine import Engine
 
 Url = Annotated[str, Field(pattern=r"^https?://")]
 

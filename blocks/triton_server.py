@@ -5,11 +5,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, HttpUrl, SecretStr
 
-from adapters.triton import triton_engine
 from blocks.named import NamedBlock
-from delivery.engine import Engine
-from delivery.records import TRITON
-from delivery.store import Store
+from interlock.adapters.triton.engine import triton_engine
+from interlock.records import TRITON
+from interlock.release.engine import Engine
+from interlock.store import Store
 
 Url = Annotated[str, Field(pattern=r"^https?://")]
 Grpc = Annotated[str, Field(pattern=r"^(grpcs://)?[^/\s]+:\d+$")]

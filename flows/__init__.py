@@ -8,7 +8,7 @@ Stories that an operator starts; the only place with @flow.
     reconcile                everything equal to the decisions, where it can be seen
     batch_predict            the rows of a table or a file -> answers by one version
     retention                delete what the prediction log has held for long enough
-    recover_run              the hook of every flow: calls `delivery.recovery.recover`, has no logic of its own
+    recover_run              the hook of every flow: calls `interlock.release.recover.recover`, has no logic of its own
 """
 
-import delivery  # noqa: F401 - it silences the libraries before they are imported
+import interlock  # noqa: F401 - it silences the libraries before they are imported

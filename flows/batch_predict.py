@@ -13,17 +13,17 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from pydantic import Field
 
-from adapters.batch_folder import Work
-from adapters.rows_file import RowsFile
 from blocks.batch_folder import BatchFolder
 from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository
-from delivery.batch import Batch, Part, parts_of
-from delivery.store import Store
 from flows.recover_run import recover_run
+from interlock.batch.folder import Work
+from interlock.batch.parts import Batch, Part, parts_of
+from interlock.batch.rows_file import RowsFile
+from interlock.store import Store
 from tasks import batch as steps
+from tasks.announce import announced
 from tasks.inputs import ask
-from tasks.news import announced
 from tasks.pages import Progress
 from tasks.runner import computed, runner_of
 

@@ -11,19 +11,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.engines import engine_for
+from blocks.environment import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from blocks.triton_server import TritonServer
-from delivery.attempt import released
-from delivery.message import of_release
-from delivery.names import alias_name, model_name
 from flows.recover_run import recover_run
+from interlock.names import alias_name, model_name
+from interlock.release.message import of_release
+from interlock.release.open import released
 from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks import serving as serving_steps
-from tasks.news import announced
+from tasks.announce import announced
 from tasks.pages import publish_release
 from tasks.run import this_run
 

@@ -11,15 +11,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.engines import engine_for
+from blocks.environment import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
-from delivery.attempt import rolled_back
-from delivery.errors import AlreadyLive
-from delivery.message import of_rollback
 from flows.recover_run import recover_run
+from interlock.errors import AlreadyLive
+from interlock.release.message import of_rollback
+from interlock.release.open import rolled_back
 from tasks import release as steps
-from tasks.news import announced
+from tasks.announce import announced
 from tasks.pages import publish_release
 from tasks.run import this_run
 

@@ -10,13 +10,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from blocks.engines import engine_for
+from blocks.environment import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
-from delivery.reconcile import AliasPolicy, Reconciler
 from flows.recover_run import recover_run
+from interlock.upkeep.reconcile import AliasPolicy, Reconciler
 from tasks import reconcile as steps
-from tasks.news import announced
+from tasks.announce import announced
 from tasks.pages import publish_reports
 from tasks.run import this_run
 

@@ -13,17 +13,17 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 
-from adapters.chat import Chat, Silence
 from blocks.chat_webhook import ChatWebhook
-from blocks.engines import engine_for
+from blocks.environment import engine_for
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
-from delivery.errors import DeliveryError
-from delivery.page import page_name
-from delivery.records import Journal, Run
-from delivery.recovery import recover
-from delivery.store import Store
-from tasks.news import Log, News, has_told
+from interlock.adapters.notify import Chat, Silence
+from interlock.errors import DeliveryError
+from interlock.records import Journal, Run
+from interlock.release.page import page_name
+from interlock.release.recover import recover
+from interlock.store import Store, Writer
+from tasks.announce import Log, News, has_told
 
 WAIT_S = 30.0
 
@@ -56,7 +56,7 @@ def _recover(news: News, store: Store, journal: Journal, run: Run, registry: str
     news.model, news.alias, news.page = model, alias, page_name(model, alias)
     news.learned(journal.candidate)
     try:
-        with store.writer(model, run, wait_s=WAIT_S) as writer:
+        with Writer.locked(store, model, run, wait_s=WAIT_S) as writer:
             recovery = recover(writer, engine_for, MlflowRegistry.named(registry).connect())
     except DeliveryError as error:  # Prefect swallows what a hook raises: say it where people look
         news.tell("RECOVERY FAILED", str(error))

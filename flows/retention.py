@@ -15,7 +15,7 @@ from pydantic import Field
 from blocks.prediction_log import PredictionLog
 from flows.recover_run import recover_run
 from tasks import prediction_log as steps
-from tasks.news import announced
+from tasks.announce import announced
 
 
 @flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])

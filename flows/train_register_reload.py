@@ -14,20 +14,20 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.engines import engine_for
+from blocks.environment import engine_for
 from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
-from delivery.attempt import released
-from delivery.message import of_release
 from flows.recover_run import recover_run
+from interlock.release.message import of_release
+from interlock.release.open import released
 from tasks import feature_store as feature_steps
 from tasks import inputs, tracking, training
 from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks import serving as serving_steps
-from tasks.news import announced
+from tasks.announce import announced
 from tasks.pages import publish_release
 from tasks.preflight import preflight
 from tasks.run import this_run

@@ -1,12 +1,10 @@
 """
-What is trained: pure scikit-learn and CatBoost, no I/O. One file adds a model: see `iris.py` and `learner.py`.
+Your models, one file each; the name of the file is the parameter `learner` of the flow.
 
-    learner        the protocol, with its defaults
-    table          the protocol of a learner whose rows come from a feature store
-    training       split, fit, measure
-    conversion     scikit-learn -> ONNX, and whether both say the same
-    catboost_onnx  CatBoost -> one node of that ONNX
-    catalogue      find a learner by the name of its file
+    iris          the classic, with two parameters: the file to copy
+    credit_score  a credit score from a table of customers, with missing cells and categories
+
+A file holds `LEARNER`, an instance of `Learner` or of `TableLearner` from `interlock.training`.
 """
 
-import delivery  # noqa: F401 - it silences the libraries before they are imported
+import interlock  # noqa: F401 - it silences the libraries before they are imported

@@ -18,8 +18,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
-from delivery.manifest import Column
-from learners.table import TableLearner
+from interlock.model.manifest import Column
+from interlock.training.table import TableLearner
 
 WITH_CATBOOST = find_spec("catboost") is not None
 OCCUPATIONS = ("accountant", "developer", "doctor", "driver", "engineer", "lawyer", "mechanic", "teacher", "writer")
@@ -95,7 +95,7 @@ class CreditScore(TableLearner):
             )
         from catboost import CatBoostClassifier  # not installed everywhere
 
-        from learners.catboost_onnx import register
+        from interlock.training.catboost_onnx import register
 
         register()
         return CatBoostClassifier(

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from learners.learner import Dataset, Learner
+from interlock.training.learner import Dataset, Learner
 
 
 class IrisParams(BaseModel):

@@ -12,10 +12,11 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     release         the model repository and its engines
     reconcile       one pass over the models
     batch           rows of a table, answered part by part
+    run             who asks: the flow run that is running
     runner          threads of this process, or a Dask cluster
     prediction_log  the table of answers
-    news            people: chat messages
+    announce        people: chat messages
     pages           people: artifacts in the Prefect UI
 """
 
-import delivery  # noqa: F401 - it silences the libraries before they are imported
+import interlock  # noqa: F401 - it silences the libraries before they are imported

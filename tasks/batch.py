@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 from prefect.logging import get_run_logger
 
-from adapters.answers_file import Answered, read_answers, write_answers
-from adapters.batch_folder import Work
-from adapters.rows_file import Piece, RowsFile, write_rows
 from blocks.feature_store import FeatureStore
-from delivery.batch import Batch, Part, Question, check_not_refused, pinned
-from delivery.errors import Broken, Refused
-from delivery.store import Store
-from delivery.store.files import move, writing
-from learners.catalogue import find
-from learners.table import TableLearner
-from serving.in_process import OnnxModel, OnnxSource, stopping_after
+from interlock.batch.answers_file import Answered, read_answers, write_answers
+from interlock.batch.folder import Work
+from interlock.batch.parts import Batch, Part, Question, check_not_refused, pinned
+from interlock.batch.rows_file import Piece, RowsFile, write_rows
+from interlock.errors import Broken, Refused
+from interlock.serving.in_process import OnnxModel, OnnxSource, stopping_after
+from interlock.store import Store
+from interlock.store.durable import move, writing
+from interlock.training.catalogue import find
+from interlock.training.table import TableLearner
+from tasks.inputs import LEARNERS
 from tasks.step import step
 
 LONGEST_S = 6 * 3600
@@ -151,7 +152,7 @@ def _answered(model: OnnxModel, piece: Piece) -> Answered:
 
 
 def _query(learner: str) -> str:
-    found = find(learner)
+    found = find(learner, LEARNERS)
     if not isinstance(found, TableLearner):
         msg = f"{learner} reads no table: name a Parquet file, or a query"
         raise Refused(msg)

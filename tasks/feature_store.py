@@ -3,9 +3,9 @@
 from prefect.logging import get_run_logger
 
 from blocks.feature_store import FeatureStore
-from learners.learner import Dataset
-from learners.table import TableLearner
-from learners.training import check_data
+from interlock.training.learner import Dataset
+from interlock.training.table import TableLearner
+from interlock.training.train import check_data
 from tasks.step import step
 
 

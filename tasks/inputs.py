@@ -8,15 +8,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from adapters.rows_file import RowsFile
-from delivery.batch import Question
-from delivery.errors import Refused
-from delivery.gate import check_threshold
-from delivery.names import alias_name, model_name, table_name, version_number
-from delivery.store.contents import sha256_of
-from learners.catalogue import find, parameters
-from learners.learner import Learner
-from learners.table import TableLearner
+from interlock.batch.parts import Question
+from interlock.batch.rows_file import RowsFile
+from interlock.errors import Refused
+from interlock.names import alias_name, model_name, table_name, version_number
+from interlock.release.gate import check_threshold
+from interlock.store.contents import sha256_of
+from interlock.training.catalogue import find, parameters
+from interlock.training.learner import Learner
+from interlock.training.table import TableLearner
+
+LEARNERS = "learners"
+"""The package of learners."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def plan(learner: str, params: Mapping[str, Any], metric: str, threshold: float,
     model_name(model)
     alias_name(alias)
     check_threshold(metric, threshold)
-    found = find(learner)
+    found = find(learner, LEARNERS)
     return Plan(learner, found, parameters(found, params))
 
 

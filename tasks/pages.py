@@ -9,10 +9,10 @@ from uuid import UUID
 
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 
-from delivery.gate import Verdict
-from delivery.page import notice_page, page_key, page_name, release_page
-from delivery.reconcile import Report
-from delivery.release import Release
+from interlock.release.gate import Verdict
+from interlock.release.page import notice_page, page_key, page_name, release_page
+from interlock.release.steps import Release
+from interlock.upkeep.reconcile import Report
 
 log = logging.getLogger(__name__)
 EVERY_S = 1.0

@@ -1,7 +1,7 @@
 """What would stop a release after a training, asked before it."""
 
 from blocks.mlflow_registry import MlflowRegistry
-from delivery.store import Store
+from interlock.store import Store
 from tasks.step import step
 
 

@@ -2,7 +2,7 @@
 
 from prefect.logging import get_run_logger
 
-from delivery.reconcile import Reconciler, Report
+from interlock.upkeep.reconcile import Reconciler, Report
 from tasks.step import step
 
 LONGEST_S = 600

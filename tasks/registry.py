@@ -5,17 +5,17 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters import mlflow_registry
-from adapters.mlflow_registry import Registration
-from adapters.mlflow_tracking import LoggedRun
 from blocks.mlflow_registry import MlflowRegistry
-from delivery.errors import Damaged, DigestMismatch, NotFound, Unreadable
-from delivery.freshness import Newest
-from delivery.gate import Verdict
-from delivery.names import version_number
-from delivery.records import Candidate
-from delivery.store import Store
-from learners.training import Trained
+from interlock.adapters.mlflow import registry as mlflow_registry
+from interlock.adapters.mlflow.registry import Registration
+from interlock.adapters.mlflow.tracking import LoggedRun
+from interlock.errors import Damaged, DigestMismatch, NotFound, Unreadable
+from interlock.names import version_number
+from interlock.records import Candidate
+from interlock.release.freshness import Newest
+from interlock.release.gate import Verdict
+from interlock.store import Store
+from interlock.training.train import Trained
 from tasks.step import step
 
 

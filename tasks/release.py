@@ -1,10 +1,10 @@
-"""The steps of a release, visible by their names in the Prefect UI. What they do is in `delivery.release`."""
+"""The steps of a release, visible by their names in the Prefect UI. What they do is in `interlock.release.steps`."""
 
 from prefect.logging import get_run_logger
 
-from delivery.errors import DigestRefused
-from delivery.records import Current
-from delivery.release import Release
+from interlock.errors import DigestRefused
+from interlock.records import Current
+from interlock.release.steps import Release
 from tasks.step import may_try_again, step
 
 

@@ -2,7 +2,7 @@
 
 from prefect.runtime import flow_run
 
-from delivery.records import Run
+from interlock.records import Run
 
 
 def this_run() -> Run:

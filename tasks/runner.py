@@ -11,7 +11,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
 from blocks.batch_folder import BatchFolder
-from delivery.errors import Refused, Unreachable
+from interlock.errors import Refused, Unreachable
 
 CONNECT_S = 10
 AHEAD = 64

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from prefect.logging import get_run_logger
 
-from blocks.engines import engine_for
+from blocks.environment import engine_for
 from blocks.serving_api import ServingApi
-from delivery import preflight
-from delivery.attempt import check_same_decision
-from delivery.engine import Engine, absent, check_follow
-from delivery.errors import NotFollowed, Unreachable
-from delivery.records import Current
-from delivery.store import Store
+from interlock.errors import NotFollowed, Unreachable
+from interlock.records import Current
+from interlock.release import preflight
+from interlock.release.engine import Engine, absent, check_follow
+from interlock.release.open import check_same_decision
+from interlock.store import Store
 from tasks.step import may_try_again, step
 
 LONGEST_S = 660

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 from prefect.tasks import Task
 
-from delivery.errors import Unreachable
+from interlock.errors import Unreachable
 
 P = ParamSpec("P")
 R = TypeVar("R")

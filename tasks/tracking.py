@@ -2,10 +2,10 @@
 
 from prefect.runtime import flow_run
 
-from adapters.mlflow_tracking import LoggedRun
 from blocks.mlflow_registry import MlflowRegistry
-from delivery.gate import Verdict
-from learners.training import Trained
+from interlock.adapters.mlflow.tracking import LoggedRun
+from interlock.release.gate import Verdict
+from interlock.training.train import Trained
 from tasks.step import step
 
 LONGEST_S = 1800

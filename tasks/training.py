@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from prefect.logging import get_run_logger
 
-from delivery import gate
-from delivery.gate import Verdict
-from learners.conversion import OnnxClassifier
-from learners.learner import Dataset
-from learners.training import Trained, measure
-from learners.training import train as train_learner
+from interlock.release import gate
+from interlock.release.gate import Verdict
+from interlock.training.convert import OnnxClassifier
+from interlock.training.learner import Dataset
+from interlock.training.train import Trained, measure
+from interlock.training.train import train as train_learner
 from tasks.inputs import Plan
 from tasks.step import step
 

@@ -8,11 +8,11 @@ from models import decide, put
 from prefect.logging import disable_run_logger
 from pyarrow import parquet
 
-from adapters.batch_folder import BatchFolder
 from blocks.feature_store import FeatureStore
-from delivery.batch import parts_of
-from delivery.store import Store
-from stack.credit_table import credit_table
+from demos.credit_table import credit_table
+from interlock.batch.folder import BatchFolder
+from interlock.batch.parts import parts_of
+from interlock.store import Store
 from tasks import batch as steps
 from tasks.inputs import ask
 

@@ -10,8 +10,8 @@ from fakes import FakeRegistry, FakeReplica, World, run_release, without_trial
 from ports import free_ports
 from postgres import Postgres, postgres
 
-from delivery.release import Release
-from delivery.store import Store
+from interlock.release.steps import Release
+from interlock.store import Store
 
 
 @pytest.fixture

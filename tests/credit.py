@@ -2,9 +2,9 @@
 
 from functools import cache
 
+from demos.credit_table import credit_table
+from interlock.training.train import Trained, train
 from learners.credit_score import LEARNER
-from learners.training import Trained, train
-from stack.credit_table import credit_table
 
 FEATURES = {
     "age": 42,

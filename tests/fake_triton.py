@@ -23,7 +23,7 @@ import numpy as np
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
-from learners.conversion import OnnxClassifier
+from interlock.training.convert import OnnxClassifier
 
 HEADER = "triton-grpc-protocol-admin-key"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from delivery.attempt import released, rolled_back
-from delivery.engine import Engine, Seen, Served
-from delivery.errors import NotReady, SmokeFailed, TooSlow, Unreachable
-from delivery.manifest import Column, Golden, Manifest
-from delivery.records import Candidate, Current, EngineRef, Run
-from delivery.release import Release, carry_out
-from delivery.store import Store
-from delivery.trial import Limits, Trial
+from interlock.errors import NotReady, SmokeFailed, TooSlow, Unreachable
+from interlock.model.manifest import Column, Golden, Manifest
+from interlock.model.trial import Limits, Trial
+from interlock.records import Candidate, Current, EngineRef, Run
+from interlock.release.engine import Engine, Seen, Served
+from interlock.release.open import released, rolled_back
+from interlock.release.steps import Release, carry_out
+from interlock.store import Store
 
 RUN = Run(flow_run_id="flow-1", flow_run_name="test", who="test")
 

@@ -21,9 +21,9 @@ from typing import Any
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 import tasks.release as steps
-from adapters.http import HttpClient
-from delivery.release import Release
 from flows.train_register_reload import train_register_reload
+from interlock.adapters.http import HttpClient
+from interlock.release.steps import Release
 
 DEADLINE_S = 2.0
 """Of the step that hangs, instead of 60 s."""
@@ -138,7 +138,7 @@ def run(told: dict[str, Any]) -> None:
 
 def warm_up() -> None:
     """Import what a training imports when it is needed."""
-    for name in ("mlflow.sklearn", "learners.iris", "learners.conversion"):
+    for name in ("mlflow.sklearn", "learners.iris", "interlock.training.convert"):
         importlib.import_module(name)
 
 

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from blocks.settings import Settings
 from flows.recover_run import recover_run
 from flows.train_register_reload import train_register_reload
+from interlock.settings import Settings
 
 LONGEST_S = 120.0
 

@@ -8,7 +8,7 @@ import numpy as np
 from onnx import FunctionProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.helper import make_node, make_tensor_sequence_value_info, make_tensor_value_info
 
-from delivery.manifest import Column, Golden, Manifest
+from interlock.model.manifest import Column, Golden, Manifest
 
 INPUT = make_tensor_value_info("input", TensorProto.FLOAT, [None, 4])
 LABEL = make_tensor_value_info("label", TensorProto.INT64, [None])

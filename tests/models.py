@@ -11,15 +11,15 @@ from pathlib import Path
 
 from fakes import RUN
 
-from delivery.manifest import Manifest
-from delivery.records import Candidate, Current, EngineRef, HistoryEntry, Variant, sealed
-from delivery.store import Store
+from interlock.model.manifest import Manifest
+from interlock.records import Candidate, Current, EngineRef, HistoryEntry, Variant, sealed
+from interlock.serving.app import create_app
+from interlock.serving.listeners import listening
+from interlock.serving.prediction_log.settings import LogSettings
+from interlock.serving.settings import Settings
+from interlock.store import Store, Writer
+from interlock.training.train import Trained, train
 from learners.iris import Iris
-from learners.training import Trained, train
-from serving.app import create_app
-from serving.listeners import listening
-from serving.prediction_log.settings import LogSettings
-from serving.settings import Settings
 
 TOKEN = "t" * 32
 AUTH = {"x-token": TOKEN}
@@ -49,7 +49,7 @@ def put(store: Store, version: int, trained: Trained, alias: str = "A") -> Candi
     )
     manifest: Manifest = trained.manifest(candidate.run_id)
     made = {"model.onnx": trained.onnx, "manifest.json": manifest.model_dump_json().encode()}
-    with store.writer("best_model", RUN) as writer:
+    with Writer.locked(store, "best_model", RUN) as writer:
         writer.materialize(candidate, lambda name, path: path.write_bytes(made[name]) and None)
     return candidate
 
@@ -106,12 +106,12 @@ def decide(store: Store, alias: str, version: int | None, engine: str = "dev") -
         before=before,
         after=after,
     )
-    with store.writer("best_model", RUN) as writer:
+    with Writer.locked(store, "best_model", RUN) as writer:
         return writer.commit(before, entry)
 
 
 def overwrite(store: Store, current: Current) -> Current:
     """Put any decision in place, as if it had been made: what engines do with it does not ask how."""
-    with store.writer(current.model, RUN) as writer:
+    with Writer.locked(store, current.model, RUN) as writer:
         writer.paths.current.write_bytes(sealed(current.model_dump(mode="json")))
     return current

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from blocks.settings import Settings
-from stack.parts import ROOT
-from stack.triton_left import sweep
-from stack.triton_server import why_not
+from interlock.settings import Settings
+from interlock.stack.processes import ROOT
+from interlock.stack.triton.left import sweep
+from interlock.stack.triton.server import why_not
 
 UP_S = 30
 
@@ -37,7 +37,7 @@ class RealTriton:
         }
         log = (self.settings.home / "triton.log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "stack.triton_server"],
+            [sys.executable, "-m", "interlock.stack.triton.server"],
             cwd=ROOT,
             env=os.environ | variables,
             stdout=log,

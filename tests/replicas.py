@@ -13,10 +13,10 @@ from ports import free_ports
 from runs import wait_for
 
 from blocks.serving_api import ServingApi
-from delivery.records import Current
+from demos.load import Load, confidence_of
 from flows.train_register_reload import train_register_reload
-from stack.load import Load, confidence_of
-from stack.parts import ROOT, environment, parts
+from interlock.records import Current
+from interlock.stack.processes import ROOT, environment, parts
 
 MODEL = "best_model"
 RATE = 20

@@ -6,9 +6,9 @@ import numpy as np
 from fakes import RUN
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
-from delivery.manifest import Column, Golden, Manifest
-from delivery.records import Candidate
-from delivery.store import Store
+from interlock.model.manifest import Column, Golden, Manifest
+from interlock.records import Candidate
+from interlock.store import Store, Writer
 
 ROWS = [[1.0], [2.0]]
 
@@ -96,7 +96,7 @@ def put(store: Store, version: int, onnx: bytes, *, golden_rows: int = len(ROWS)
         model="best_model", alias="A", version=version, run_id=manifest.run_id, sha256=manifest.sha256
     )
     made = {"model.onnx": onnx, "manifest.json": manifest.model_dump_json().encode()}
-    with store.writer("best_model", RUN) as writer:
+    with Writer.locked(store, "best_model", RUN) as writer:
         writer.materialize(candidate, lambda name, path: path.write_bytes(made[name]) and None)
     return candidate
 

@@ -4,7 +4,7 @@ import logging
 
 from wire import wire
 
-from adapters.chat import Webhook
+from interlock.adapters.notify import Webhook
 
 
 def test_a_message_arrives_as_text():

@@ -8,9 +8,9 @@ from fakes import candidate_of
 from models import TOKEN
 from wire import Wire, wire
 
-from adapters import serving_api
-from adapters.serving_api import serving_engine
-from delivery.errors import TrialFailed, Unreachable
+from interlock.adapters.serving import engine as serving_api
+from interlock.adapters.serving.engine import serving_engine
+from interlock.errors import TrialFailed, Unreachable
 
 STAGE = "POST /variant/A/stage"
 ASKED = "GET /variants"

@@ -11,10 +11,10 @@ from peers import drips_a_greeting, hostile, in_time, silence, through
 from ports import free_ports
 from postgres import DATABASES
 
-from adapters.feature_store import FeatureStore
-from delivery.errors import NotFound, Refused, Unreachable
+from demos.credit_table import TABLE, credit_table
+from interlock.adapters.feature_store import FeatureStore
+from interlock.errors import NotFound, Refused, Unreachable
 from learners.credit_score import LEARNER
-from stack.credit_table import TABLE, credit_table
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
 

@@ -10,17 +10,17 @@ from fakes import candidate_of, manifest_of
 from peers import HOSTILE, drips_a_body, drips_a_handshake, drips_header_lines, hostile, in_time, never_stops_sending
 from wire import wire
 
-from adapters.chat import Webhook
-from adapters.http import HttpClient
-from adapters.mlflow_registry import MlflowRegistry, Registration
-from adapters.mlflow_tracking import MlflowTracking
-from adapters.serving_api import serving_engine
-from adapters.serving_start import ServingStart
-from adapters.triton import triton_engine
-from adapters.triton_control import TritonControl
-from delivery.errors import DeliveryError, Garbled, Unreachable
-from delivery.records import Current
-from delivery.store import Store
+from interlock.adapters.http import HttpClient
+from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
+from interlock.adapters.mlflow.tracking import MlflowTracking
+from interlock.adapters.notify import Webhook
+from interlock.adapters.serving.engine import serving_engine
+from interlock.adapters.serving.start import ServingStart
+from interlock.adapters.triton.control import TritonControl
+from interlock.adapters.triton.engine import triton_engine
+from interlock.errors import DeliveryError, Garbled, Unreachable
+from interlock.records import Current
+from interlock.store import Store
 
 DEADLINE_S = 0.5
 NO_ANSWER = {"Unreachable", "Garbled", "NotReady"}

@@ -3,8 +3,8 @@
 import pytest
 from wire import wire
 
-from adapters.mlflow_experiment import MlflowExperiment
-from delivery.errors import Refused, Unreachable
+from interlock.adapters.mlflow.experiment import MlflowExperiment
+from interlock.errors import Refused, Unreachable
 
 API = "/api/2.0/mlflow/experiments"
 FOUND, MADE, TAGGED = f"GET {API}/get-by-name", f"POST {API}/create", f"POST {API}/set-experiment-tag"

@@ -4,8 +4,8 @@ import pytest
 from fakes import candidate_of, manifest_of
 from wire import wire
 
-from adapters.mlflow_registry import MlflowRegistry, Registration
-from delivery.errors import CorruptRecord, DigestMismatch, Garbled, InvalidName, NotFound, Refused, Unreachable
+from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
+from interlock.errors import CorruptRecord, DigestMismatch, Garbled, InvalidName, NotFound, Refused, Unreachable
 
 API = "/api/2.0/mlflow"
 REGISTRATION = Registration("best_model", "run-1", "models:/m-1", "m-1", {"sha256": "0" * 64})

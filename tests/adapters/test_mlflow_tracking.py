@@ -7,9 +7,9 @@ from fakes import manifest_of
 from models import iris
 from wire import wire
 
-from adapters import mlflow_flavour
-from adapters.mlflow_tracking import MlflowTracking
-from delivery.errors import Refused, Unreachable
+from interlock.adapters.mlflow import flavour as mlflow_flavour
+from interlock.adapters.mlflow.tracking import MlflowTracking
+from interlock.errors import Refused, Unreachable
 
 API = "/api/2.0/mlflow"
 FILES = "/api/2.0/mlflow-artifacts/artifacts/1/run-1/artifacts"

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from adapters import rows_file
-from adapters.answers_file import read_answers
-from adapters.batch_folder import BatchFolder, Work
-from adapters.rows_file import Piece, RowsFile
-from delivery.errors import CorruptRecord, DeliveryError, InvalidRows, NotFound, Unreadable, Unwritable
-from delivery.manifest import Column
+from interlock.batch import rows_file
+from interlock.batch.answers_file import read_answers
+from interlock.batch.folder import BatchFolder, Work
+from interlock.batch.rows_file import Piece, RowsFile
+from interlock.errors import CorruptRecord, DeliveryError, InvalidRows, NotFound, Unreadable, Unwritable
+from interlock.model.manifest import Column
 
 COLUMNS = [Column(name="job", categories=("a", "b")), Column(name="age")]
 ODD = {
@@ -28,8 +28,8 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from test_odd_files import COLUMNS, RowsFile
-from delivery.batch import Part
-from delivery.errors import InvalidRows
+from interlock.batch.parts import Part
+from interlock.errors import InvalidRows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     whole = Part(number=0, groups=(0,), first=0, rows=int(sys.argv[2]))

@@ -5,11 +5,11 @@ import pytest
 from fakes import FakeReplica
 from models import ROW, TOKEN, iris, onnx_path, overwrite, put, served, wrong
 
-from adapters.serving_api import serving_engine
-from delivery.engine import Replica, Served
-from delivery.errors import Broken, NotReady, Refused, SmokeFailed, TooSlow, Unreachable
-from delivery.records import SERVING_API, Candidate, Current, EngineRef, Variant
-from delivery.store import Store
+from interlock.adapters.serving.engine import serving_engine
+from interlock.errors import Broken, NotReady, Refused, SmokeFailed, TooSlow, Unreachable
+from interlock.records import SERVING_API, Candidate, Current, EngineRef, Variant
+from interlock.release.engine import Replica, Served
+from interlock.store import Store
 
 
 @pytest.fixture

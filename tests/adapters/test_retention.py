@@ -7,10 +7,10 @@ import pytest
 from postgres import DATABASES
 from sqlalchemy import create_engine, text
 
-from adapters import prediction_log
-from adapters.prediction_log import PredictionLog
-from delivery.errors import NotFound
-from serving.prediction_log.database import Database
+from interlock.adapters import prediction_log
+from interlock.adapters.prediction_log import PredictionLog
+from interlock.errors import NotFound
+from interlock.serving.prediction_log.database import Database
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
 NOW = datetime(2025, 12, 31, 3, 0, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from prefect.logging import disable_run_logger
 from wire import wire
 
-from adapters.http import HttpClient
-from adapters.serving_start import ServingStart
 from blocks.serving_api import ServingApi
-from delivery.errors import Refused, Unreachable
+from interlock.adapters.http import HttpClient
+from interlock.adapters.serving.start import ServingStart
+from interlock.errors import Refused, Unreachable
 from tasks.serving import ensure_up
 
 NOT_READY = {"status": "error", "error": "not_ready", "message": "A: v2 is not loaded"}

@@ -10,13 +10,13 @@ from models import iris, overwrite, put, wrong
 from ports import free_ports
 from tritons import KINDS, running
 
-from adapters.triton import triton_engine
-from adapters.triton_control import GRPC_KEY_HEADER
-from delivery.engine import Seen, Served
-from delivery.errors import Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
-from delivery.records import Candidate, Current, EngineRef, Variant
-from delivery.store import Store
-from delivery.store.folders import candidate_folder
+from interlock.adapters.triton.control import GRPC_KEY_HEADER
+from interlock.adapters.triton.engine import triton_engine
+from interlock.errors import Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
+from interlock.records import Candidate, Current, EngineRef, Variant
+from interlock.release.engine import Seen, Served
+from interlock.store import Store
+from interlock.store.folders import candidate_folder
 
 MODEL = "best_model"
 REFS = (EngineRef(kind="triton", name="dev", urls=()),)

@@ -13,11 +13,11 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from tritons import KINDS, REAL, running
 
-from adapters.triton import triton_engine
-from delivery.attempt import released
-from delivery.errors import Broken, ContractChanged, DeliveryError, NotReady, Refused, Unreachable
-from delivery.reconcile import Reconciler
-from delivery.store import Store
+from interlock.adapters.triton.engine import triton_engine
+from interlock.errors import Broken, ContractChanged, DeliveryError, NotReady, Refused, Unreachable
+from interlock.release.open import released
+from interlock.store import Store
+from interlock.upkeep.reconcile import Reconciler
 
 ROW = {"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
 
@@ -233,7 +233,7 @@ def test_a_restart_at_any_moment_serves_the_decided_version_or_nothing(release, 
 def test_a_restart_between_the_commit_back_and_the_follow_serves_the_version_before(
     release, triton, store, monkeypatch
 ):
-    from adapters.triton import TritonReplica
+    from interlock.adapters.triton.engine import TritonReplica
 
     release(1, iris(1.0))
     follow, seen = TritonReplica.follow, []

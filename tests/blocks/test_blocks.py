@@ -7,11 +7,6 @@ from prefect.blocks.core import Block
 from prefect.filesystems import LocalFileSystem
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 
-from adapters.batch_folder import BatchFolder as Folder
-from adapters.chat import Silence, Webhook
-from adapters.feature_store import FeatureStore as Tables
-from adapters.mlflow_registry import MlflowRegistry as Registry
-from adapters.prediction_log import PredictionLog as Log
 from blocks.__main__ import blocks_of
 from blocks.batch_folder import BatchFolder
 from blocks.chat_webhook import ChatWebhook
@@ -20,10 +15,15 @@ from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.prediction_log import PredictionLog
 from blocks.serving_api import ServingApi
-from blocks.settings import Settings
 from blocks.triton_server import TritonServer
-from delivery.engine import Engine
-from delivery.store import Store
+from interlock.adapters.feature_store import FeatureStore as Tables
+from interlock.adapters.mlflow.registry import MlflowRegistry as Registry
+from interlock.adapters.notify import Silence, Webhook
+from interlock.adapters.prediction_log import PredictionLog as Log
+from interlock.batch.folder import BatchFolder as Folder
+from interlock.release.engine import Engine
+from interlock.settings import Settings
+from interlock.store import Store
 
 
 class TestStandard(BlockStandardTestSuite):
@@ -100,8 +100,8 @@ def test_two_environments_share_nothing(monkeypatch, tmp_path):
 
 def test_every_setting_is_documented():
     """docs/settings.md names each environment variable of the stack and of the serving app."""
-    from serving.prediction_log.settings import LogSettings
-    from serving.settings import Settings as Serving
+    from interlock.serving.prediction_log.settings import LogSettings
+    from interlock.serving.settings import Settings as Serving
 
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
     fields = Settings.model_fields.items()

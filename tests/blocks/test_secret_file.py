@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from blocks import secret_file
-from blocks.secret_file import secret_in, write_secret
-from blocks.settings import Settings
+from interlock import secret_file
+from interlock.secret_file import secret_in, write_secret
+from interlock.settings import Settings
 
 
 @pytest.mark.parametrize("left", ["", "\n", " \n\n"])

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.batch import parts_of
-from delivery.errors import InvalidName
-from delivery.names import batch_name, table_name
+from interlock.batch.parts import parts_of
+from interlock.errors import InvalidName
+from interlock.names import batch_name, table_name
 
 
 @given(st.lists(st.integers(0, 300)), st.integers(1, 200))

@@ -10,7 +10,8 @@ import pytest
 from fakes import FakeRegistry, FakeReplica, World, run_release
 from faults.invariants import pass_of_reconcile, violations
 
-from delivery.store import Store, files
+from interlock.store import Store
+from interlock.store import durable as files
 
 CALLS = ("open", "write", "fsync", "close", "rename", "link", "unlink")
 RELEASE_HAS_AT_LEAST = 60

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.database import connect_args, shown
+from interlock.adapters.database_url import connect_args, shown
 
 
 @pytest.mark.parametrize("password", ["hunter2", "hunter2/x", "hunter2?x", "hunter2@x", "hunter2%40x", ":hunter2"])

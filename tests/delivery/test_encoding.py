@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.encoding import encode_rows, encode_table
-from delivery.errors import InvalidRows
-from delivery.manifest import Column, Golden, Manifest
+from interlock.errors import InvalidRows
+from interlock.model.manifest import Column, Golden, Manifest
+from interlock.model.rows import encode_rows, encode_table
 
 COLUMNS = [
     Column(name="age"),

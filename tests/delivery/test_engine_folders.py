@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fakes import run_release
 
-from delivery.errors import DeliveryError, Unwritable
-from delivery.store.folders import EngineFolder
+from interlock.errors import DeliveryError, Unwritable
+from interlock.store.folders import EngineFolder
 
 MODEL = "best_model"
 NAMES = ("model.onnx", "manifest.json")

@@ -3,11 +3,11 @@
 import pytest
 from fakes import RUN, FakeReplica, candidate_of, engine_of
 
-from delivery.attempt import released
-from delivery.enrolment import unenrol
-from delivery.errors import LastEngine, NotFound, Unreachable
-from delivery.history import damage
-from delivery.release import carry_out
+from interlock.errors import LastEngine, NotFound, Unreachable
+from interlock.release.enrolment import unenrol
+from interlock.release.open import released
+from interlock.release.steps import carry_out
+from interlock.upkeep.history import damage
 
 SECOND = ("fake", "second")
 

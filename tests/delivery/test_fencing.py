@@ -16,10 +16,11 @@ import pytest
 from fakes import RUN, candidate_of, run_release
 from faults.invariants import pass_of_reconcile, violations
 
-from delivery import history
-from delivery.errors import CorruptRecord, DeliveryError, NoLocks, StaleEpoch
-from delivery.records import Current, HistoryEntry, Variant
-from delivery.store import Store, files
+from interlock.errors import CorruptRecord, DeliveryError, NoLocks, StaleEpoch
+from interlock.records import Current, HistoryEntry, Variant
+from interlock.store import Store, Writer
+from interlock.store import durable as files
+from interlock.upkeep import history
 
 MODEL = "best_model"
 SCHEDULES = 100
@@ -42,7 +43,7 @@ def entry_of(before: Current, who: str, epoch: int) -> HistoryEntry:
 
 def decide(store: Store, who: str) -> Current:
     """Recover as every writer does first, then decide."""
-    with store.writer(MODEL, RUN) as writer:
+    with Writer.locked(store, MODEL, RUN) as writer:
         writer.void_claims_above(store.current(MODEL).epoch)
         before = store.current(MODEL)
         entry = entry_of(before, who, store.next_epoch(MODEL))
@@ -294,7 +295,7 @@ def test_a_decision_that_was_put_back_is_noticed_and_rebuilt(world, release):
 def test_a_claim_that_was_not_committed_yet_does_not_hide_the_decision(world, release):
     release(1)
     before = world.store.current(MODEL)
-    with world.store.writer(MODEL, RUN) as writer:
+    with Writer.locked(world.store, MODEL, RUN) as writer:
         writer._claim(entry_of(before, "slow", 2))
 
     assert world.store.current(MODEL) == before
@@ -306,8 +307,8 @@ def test_who_claims_later_outruns_who_claimed_before_and_has_not_committed_yet(w
     before = world.store.current(MODEL)
     early, late = entry_of(before, "early", 2), entry_of(before, "late", 3)
     with (
-        world.store.writer(MODEL, RUN) as paused,
-        world.store.writer(MODEL, RUN) as quick,
+        Writer.locked(world.store, MODEL, RUN) as paused,
+        Writer.locked(world.store, MODEL, RUN) as quick,
         paused._prepared(early.after) as prepared,
     ):
         paused._claim(early)
@@ -320,7 +321,7 @@ def test_who_claims_later_outruns_who_claimed_before_and_has_not_committed_yet(w
 
 def test_a_rebuilt_decision_is_not_put_over_one_that_was_rebuilt_and_changed_meanwhile(world, release):
     release(1)
-    with world.store.writer(MODEL, RUN) as writer:
+    with Writer.locked(world.store, MODEL, RUN) as writer:
         old = world.store.current(MODEL)
         release_2 = entry_of(old, "meanwhile", 2)
         writer.commit(old, release_2)

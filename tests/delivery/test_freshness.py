@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from fakes import RUN, candidate_of, manifest_of, run_release
 
-from delivery.attempt import released
-from delivery.clock import utc_moment, utc_stamp
-from delivery.errors import Broken, CorruptRecord, DigestRefused, StaleEpoch
-from delivery.freshness import Newest, compare
-from delivery.manifest import Column
+from interlock.clock import utc_moment, utc_stamp
+from interlock.errors import Broken, CorruptRecord, DigestRefused, StaleEpoch
+from interlock.model.manifest import Column
+from interlock.release.freshness import Newest, compare
+from interlock.release.open import released
 
 LIVE = "20251231T025902Z"
 

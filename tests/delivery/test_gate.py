@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from delivery.errors import Refused
-from delivery.gate import judge
+from interlock.errors import Refused
+from interlock.release.gate import judge
 
 
 def test_above_the_threshold_passes():

@@ -3,10 +3,11 @@
 import pytest
 from fakes import RUN, candidate_of
 
-from delivery.errors import NotFollowed, Refused, SmokeFailed
-from delivery.history import damage
-from delivery.prune import prune
-from delivery.records import sealed
+from interlock.errors import NotFollowed, Refused, SmokeFailed
+from interlock.records import sealed
+from interlock.store import Writer
+from interlock.upkeep.history import damage
+from interlock.upkeep.prune import prune
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_pruning_keeps_each_aliass_versions_and_those_before_a_refused_one(world
     release(1, "B")
     for version in (2, 3, 4):
         release(version, "A")
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.refuse_digest(candidate_of(3).sha256, 3, "rolled back")
 
     assert cut(2) == []
@@ -85,7 +86,7 @@ def test_a_version_that_was_undone_does_not_count_among_the_last_two(world, rele
     release(1)
     release(3)
     release(1)
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.refuse_digest(candidate_of(3).sha256, 3, "rolled back")
     world.replicas[1].forgets = True
     with pytest.raises(NotFollowed):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.memory import free_memory
+from interlock.model.memory import free_memory
 
 MIB = 1024 * 1024
 

@@ -2,10 +2,10 @@
 
 from fakes import candidate_of, run_rollback
 
-from delivery.engine import Seen, Served, Sighting
-from delivery.message import message, of_release, of_rollback, serving
-from delivery.page import release_page
-from delivery.records import EngineRef
+from interlock.records import EngineRef
+from interlock.release.engine import Seen, Served, Sighting
+from interlock.release.message import message, of_release, of_rollback, serving
+from interlock.release.page import release_page
 
 FAKE = EngineRef(kind="fake", name="fake", urls=("http://replica-1",))
 

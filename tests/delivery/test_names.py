@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.errors import InvalidName
-from delivery.names import alias_name, model_name, version_number
+from interlock.errors import InvalidName
+from interlock.names import alias_name, model_name, version_number
 
 
 @pytest.mark.parametrize("name", ["best_model", "m", "Iris-2", "a" * 64])

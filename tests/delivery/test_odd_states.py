@@ -13,12 +13,12 @@ import pytest
 from fakes import RUN, FakeRegistry, FakeReplica, World, candidate_of, run_release
 from faults.invariants import bytes_are_there, engines_follow, nothing_is_open, pass_of_reconcile, violations
 
-from delivery import history
-from delivery.errors import Damaged, DeliveryError, NotFound, SmokeFailed, Unreadable
-from delivery.prune import prune
-from delivery.rollback import target
-from delivery.store import Store
-from delivery.view import look
+from interlock.errors import Damaged, DeliveryError, NotFound, SmokeFailed, Unreadable
+from interlock.release.rollback import target
+from interlock.store import Store
+from interlock.upkeep import history
+from interlock.upkeep.prune import prune
+from interlock.upkeep.survey import look
 
 MODEL = "best_model"
 REST = (bytes_are_there, engines_follow, nothing_is_open)

@@ -12,20 +12,21 @@ from pathlib import Path
 import pytest
 from wire import wire
 
-from blocks.settings import Settings
-from delivery import outbound
-from stack import shell, triton_server
-from stack.parts import ROOT, environment
+from interlock import outbound
+from interlock.cli import shell
+from interlock.settings import Settings
+from interlock.stack.processes import ROOT, environment
+from interlock.stack.triton import server as triton_server
 
 PACKAGES = ("adapters", "blocks", "delivery", "flows", "learners", "serving", "stack", "tasks", "benchmarks")
-IN_THE_STUB = {"stack.triton_onnxruntime"}
-"""Runs inside Triton's stub, in the environment that `stack.triton_server` gives to it."""
+IN_THE_STUB = {"interlock.stack.triton.onnxruntime_backend"}
+"""Runs inside Triton's stub, in the environment that `interlock.stack.triton.server` gives to it."""
 ASKERS = """
 import flows, httpx, requests
-from adapters.chat import Webhook
-from adapters.http import HttpClient
+from interlock.adapters.notify import Webhook
+from interlock.adapters.http import HttpClient
 from prefect.client.base import PrefectHttpxSyncClient
-from stack.status import _answers
+from interlock.cli.status import _answers
 url = "{url}"
 HttpClient(url, 2).call("GET", "/adapter")
 assert _answers(url + "/status")
@@ -83,7 +84,10 @@ def test_triton_is_asked_directly_over_grpc(free_port, tmp_path):
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
-        ask = "from adapters.triton_control import TritonControl as C; C('127.0.0.1:{}', 'k', 2, 2).ready_versions()"
+        ask = (
+            "from interlock.adapters.triton.control import TritonControl as C; "
+            "C('127.0.0.1:{}', 'k', 2, 2).ready_versions()"
+        )
         child(ask.format(triton.getsockname()[1]), tmp_path, **through(free_port))
         thread.join(5)
 
@@ -168,7 +172,10 @@ def test_no_connection_leaves_this_machine_while_a_model_runs(tmp_path):
     """onnxruntime sends after some seconds, so a model is kept for longer than that."""
     if not (strace := shutil.which("strace")):
         pytest.skip("no strace")
-    trace, code = tmp_path / "trace", IDENTITY.format(module="serving.in_process") + "import time; time.sleep(20)"
+    trace, code = (
+        tmp_path / "trace",
+        IDENTITY.format(module="interlock.serving.in_process") + "import time; time.sleep(20)",
+    )
     home = tmp_path / "home"
     home.mkdir()
     given = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}

@@ -3,9 +3,9 @@
 import pytest
 from fakes import candidate_of, engine_of
 
-from delivery import preflight
-from delivery.errors import Refused, Unreachable
-from delivery.message import serving
+from interlock.errors import Refused, Unreachable
+from interlock.release import preflight
+from interlock.release.message import serving
 
 
 @pytest.fixture

@@ -5,15 +5,16 @@ import shutil
 import pytest
 from fakes import RUN, FakeRegistry, candidate_of
 
-from delivery.alias import AliasState, state_of
-from delivery.attempt import released
-from delivery.engine import Served
-from delivery.errors import Broken, NotFollowed, RecoveryFailed
-from delivery.reconcile import AliasPolicy, Reconciler
-from delivery.recovery import recover
-from delivery.release import carry_out
-from delivery.view import look
-from stack.loop import Rotation
+from interlock.cli.loop import Rotation
+from interlock.errors import Broken, NotFollowed, RecoveryFailed
+from interlock.release.alias import AliasState, state_of
+from interlock.release.engine import Served
+from interlock.release.open import released
+from interlock.release.recover import recover
+from interlock.release.steps import carry_out
+from interlock.store import Writer
+from interlock.upkeep.reconcile import AliasPolicy, Reconciler
+from interlock.upkeep.survey import look
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_late_alias_of_ours_is_set(world, release, mend):
     release(1)
     release(2)
     world.registry.aliases["best_model", "A"] = 1
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.note_alias("A", [1, 2])
 
     report = mend()
@@ -82,7 +83,7 @@ def test_a_replica_that_is_away_is_reported_and_takes_no_lock(world, release, me
     release(1)
     world.replicas[0].goes_away()
 
-    with world.store.writer("best_model", RUN):
+    with Writer.locked(world.store, "best_model", RUN):
         report = mend()
 
     assert "does not answer" in report.found[0]
@@ -92,7 +93,7 @@ def test_a_replica_that_is_away_is_reported_and_takes_no_lock(world, release, me
 def test_a_model_that_is_being_released_is_left_alone(world, release, mend):
     release(1)
     world.replicas[0].staged = {"A": 2}
-    with world.store.writer("best_model", RUN):
+    with Writer.locked(world.store, "best_model", RUN):
         report = mend()
 
     assert "is being changed by" in report.busy
@@ -109,7 +110,7 @@ def test_the_registry_away_leaves_the_alias_unknown(world, release):
 def test_an_alias_killed_between_set_and_note_is_still_ours(world, release, mend):
     """The registry took v2, the note of it was lost, and then the decision went back to v1."""
     release(1)
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.note_alias("A", [1, 2])
     world.registry.aliases["best_model", "A"] = 2
 
@@ -128,14 +129,14 @@ def test_an_alias_set_by_a_killed_release_is_still_ours_after_the_way_back(world
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FakeRegistry, "set_alias", set_and_die)
-    monkeypatch.setattr("delivery.attempt.recover", lambda *_: None)
+    monkeypatch.setattr("interlock.release.open.recover", lambda *_: None)
     with pytest.raises(KeyboardInterrupt):
         release(2)
     monkeypatch.undo()
     world.registry.down = True
     world.replicas[0].forgets = True
     world.replicas[0].serves = {}
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         recovery = recover(writer, world.engine_for, world.registry)
     assert "alias A pending" in recovery.how
     assert world.live() == 1
@@ -187,7 +188,7 @@ def test_an_alias_moved_by_hand_is_restored_if_that_is_the_policy(world, release
     release(1)
     release(2)
     moved_to(world, 1)
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.note_alias("A", [2])
 
     report = with_policy(world, AliasPolicy.RESTORE)

@@ -3,8 +3,7 @@
 import pytest
 from fakes import RUN, FakeReplica, candidate_of, engine_of
 
-from delivery.attempt import released
-from delivery.errors import (
+from interlock.errors import (
     Broken,
     Busy,
     DeliveryError,
@@ -15,7 +14,9 @@ from delivery.errors import (
     SmokeFailed,
     Unreachable,
 )
-from delivery.release import carry_out
+from interlock.release.open import released
+from interlock.release.steps import carry_out
+from interlock.store import Writer
 
 
 def test_the_first_release_goes_live_everywhere(world, release):
@@ -75,7 +76,7 @@ def test_bytes_that_failed_are_refused_until_forced(world, release):
 def test_a_damaged_record_of_a_refusal_refuses_and_stops_no_recovery(world, release):
     release(1)
     digest = candidate_of(2).sha256
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.refuse_digest(digest, 2, "wrong")
     path = world.store.paths("best_model").refusal(digest)
     path.write_bytes(path.read_bytes()[:20])
@@ -256,7 +257,7 @@ def test_an_alias_that_cannot_be_set_is_left_pending(world, release):
 
 
 def test_the_loser_of_two_releases_changes_nothing(world, release):
-    with world.store.writer("best_model", RUN), pytest.raises(Busy, match="flow-1"):
+    with Writer.locked(world.store, "best_model", RUN), pytest.raises(Busy, match="flow-1"):
         release(1)
 
     assert world.live() is None
@@ -265,7 +266,7 @@ def test_the_loser_of_two_releases_changes_nothing(world, release):
 
 def test_a_release_that_holds_the_lock_too_long_is_stopped(world, release, monkeypatch):
     release(1)
-    monkeypatch.setattr("delivery.release.LIMIT_S", -1.0)
+    monkeypatch.setattr("interlock.release.steps.LIMIT_S", -1.0)
 
     with pytest.raises(OutOfTime, match="v1 serves"):
         release(2)

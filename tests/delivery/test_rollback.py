@@ -9,8 +9,7 @@ import pytest
 from fakes import RUN, candidate_of, run_release, run_rollback
 from faults.invariants import pass_of_reconcile
 
-from delivery.attempt import released, rolled_back
-from delivery.errors import (
+from interlock.errors import (
     AlreadyLive,
     Broken,
     Busy,
@@ -24,6 +23,8 @@ from delivery.errors import (
     Stopped,
     Unreachable,
 )
+from interlock.release.open import released, rolled_back
+from interlock.store import Writer
 
 
 @pytest.fixture
@@ -401,9 +402,9 @@ def test_a_rollback_that_is_decided_is_finished_before_another_one_decides(world
 def test_a_holder_that_does_not_stop_is_named_with_the_command_that_ends_it(world, release, roll_back, monkeypatch):
     release(1)
     release(2)
-    monkeypatch.setattr("delivery.attempt.STOP_WAIT_S", 0.2)
+    monkeypatch.setattr("interlock.release.open.STOP_WAIT_S", 0.2)
 
-    with world.store.writer("best_model", RUN), pytest.raises(Busy, match="prefect flow-run cancel flow-1"):
+    with Writer.locked(world.store, "best_model", RUN), pytest.raises(Busy, match="prefect flow-run cancel flow-1"):
         roll_back()
 
     assert world.live() == 2
@@ -414,10 +415,10 @@ def test_a_request_for_an_earlier_holder_stops_nobody(world, release, monkeypatc
     """The rollback that asked was killed; its request must not stop the releases after it."""
     release(1)
     paths = world.store.paths("best_model")
-    monkeypatch.setattr("delivery.store.lock.remove", lambda _: None)
-    monkeypatch.setattr("delivery.attempt.STOP_WAIT_S", 0.1)
+    monkeypatch.setattr("interlock.store.lock.remove", lambda _: None)
+    monkeypatch.setattr("interlock.release.open.STOP_WAIT_S", 0.1)
     with (
-        world.store.writer("best_model", RUN),
+        Writer.locked(world.store, "best_model", RUN),
         pytest.raises(Busy),
         rolled_back(
             world.store, "best_model", "A", 1, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from delivery.errors import SmokeFailed, TooSlow
-from delivery.manifest import Golden
-from delivery.smoke import check_latency, compare
+from interlock.errors import SmokeFailed, TooSlow
+from interlock.model.golden import check_latency, compare
+from interlock.model.manifest import Golden
 
 GOLDEN = Golden(rows=[[1.0], [2.0]], labels=[1, 0], probabilities=[[0.25, 0.75], [0.6, 0.4]])
 

@@ -5,9 +5,9 @@ import threading
 import pytest
 from fakes import RUN
 
-from delivery.errors import Busy, Stopped
-from delivery.records import Run
-from delivery.store import Store, lock
+from interlock.errors import Busy, Stopped
+from interlock.records import Run
+from interlock.store import Store, Writer, lock
 
 MODEL = "best_model"
 
@@ -20,7 +20,7 @@ def waiting(world):
     def wait(who: str, wait_s: float) -> threading.Thread:
         def act() -> None:
             try:
-                with Store(world.store.root).writer(MODEL, Run(who=who), wait_s=wait_s, interrupt=True):
+                with Writer.locked(Store(world.store.root), MODEL, Run(who=who), wait_s=wait_s, interrupt=True):
                     told.append(who)
             except Busy:
                 told.append(f"{who} gave up")
@@ -54,7 +54,7 @@ def until(asks) -> None:
 
 def test_the_request_of_who_waits_on_outlives_the_one_of_who_gave_up(world, waiting):
     """The one who gave up removed stop.json, whosever it was."""
-    with world.store.writer(MODEL, RUN) as writer:
+    with Writer.locked(world.store, MODEL, RUN) as writer:
         patient = waiting("patient", 20)
         until(lambda: "patient asked" in asked(writer))
         waiting("hasty", 0.2).join(30)
@@ -67,7 +67,7 @@ def test_the_request_of_who_waits_on_outlives_the_one_of_who_gave_up(world, wait
 
 
 def test_who_waits_asks_again_when_who_asked_first_gave_up(world, waiting):
-    with world.store.writer(MODEL, RUN) as writer:
+    with Writer.locked(world.store, MODEL, RUN) as writer:
         hasty = waiting("hasty", 0.5)
         until(lambda: "hasty asked" in asked(writer))
         waiting("patient", 20)
@@ -77,11 +77,11 @@ def test_who_waits_asks_again_when_who_asked_first_gave_up(world, waiting):
 
 def test_a_request_that_somebody_else_replaced_is_not_removed(world):
     paths = world.store.paths(MODEL)
-    with world.store.writer(MODEL, RUN):
+    with Writer.locked(world.store, MODEL, RUN):
         mine = lock._ask_to_stop(paths, Run(who="mine"))
         paths.stop.unlink()
         theirs = lock._ask_to_stop(paths, Run(who="theirs"))
         assert mine != theirs
-        with pytest.raises(Busy), world.store.writer(MODEL, Run(who="mine"), interrupt=True):
+        with pytest.raises(Busy), Writer.locked(world.store, MODEL, Run(who="mine"), interrupt=True):
             pass
         assert lock._requested(paths) == theirs

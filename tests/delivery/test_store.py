@@ -7,9 +7,9 @@ import os
 import pytest
 from fakes import RUN, candidate_of
 
-from delivery.errors import Busy, CorruptRecord, Damaged, DigestMismatch, InvalidName, StaleEpoch, Unwritable
-from delivery.records import Current, HistoryEntry
-from delivery.store import Store
+from interlock.errors import Busy, CorruptRecord, Damaged, DigestMismatch, InvalidName, StaleEpoch, Unwritable
+from interlock.records import Current, HistoryEntry
+from interlock.store import Store, Writer
 
 
 def entry(before: Current, after: Current) -> HistoryEntry:
@@ -41,7 +41,7 @@ def test_a_path_is_not_built_from_an_unsafe_name(world):
 def test_materialize_checks_the_digest_before_the_folder_appears(world):
     world.registry.artifacts[1, "model.onnx"] = b"something else"
     with (
-        world.store.writer("best_model", RUN) as writer,
+        Writer.locked(world.store, "best_model", RUN) as writer,
         pytest.raises(DigestMismatch, match="not the ones that were trained"),
     ):
         writer.materialize(candidate_of(1), lambda name, path: world.registry.fetch(candidate_of(1), name, path))
@@ -55,7 +55,7 @@ def test_a_version_folder_with_other_bytes_is_refused_and_kept(world, release):
     release(1)
     other = candidate_of(1).model_copy(update={"sha256": "0" * 64})
     with (
-        world.store.writer("best_model", RUN) as writer,
+        Writer.locked(world.store, "best_model", RUN) as writer,
         pytest.raises(Damaged, match="already holds other bytes"),
     ):
         writer.materialize(other, lambda _name, path: path.write_bytes(b"other"))
@@ -70,7 +70,7 @@ def test_materialize_twice_fetches_once(world):
         fetched.append(name)
         world.registry.fetch(candidate_of(1), name, path)
 
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         assert writer.materialize(candidate_of(1), fetch)
         assert not writer.materialize(candidate_of(1), fetch)
     assert fetched == ["model.onnx", "manifest.json"]
@@ -81,7 +81,7 @@ def test_commit_refuses_a_decision_that_moved(world, release):
     old = world.store.current("best_model")
     release(1)
     late = old.having("A", None, epoch=2, release_id="late")
-    with world.store.writer("best_model", RUN) as writer, pytest.raises(StaleEpoch, match="v1 serves"):
+    with Writer.locked(world.store, "best_model", RUN) as writer, pytest.raises(StaleEpoch, match="v1 serves"):
         writer.commit(old, entry(old, late))
     assert world.live() == 1
 
@@ -89,7 +89,7 @@ def test_commit_refuses_a_decision_that_moved(world, release):
 def test_commit_refuses_an_epoch_that_another_release_claimed(world):
     """Fencing holds where the lock does not: the claim is an exclusive creation."""
     before = world.store.current("best_model")
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         path = writer.paths.entry(1)
         writer.commit(before, entry(before, before.having("A", None, epoch=1, release_id="first")))
         writer.paths.current.unlink()
@@ -102,13 +102,13 @@ def test_commit_refuses_an_epoch_that_another_release_claimed(world):
 def test_commit_again_is_the_same_commit(world):
     before = world.store.current("best_model")
     after = before.having("A", None, epoch=1, release_id="one")
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         assert writer.commit(before, entry(before, after)) == writer.commit(before, entry(before, after)) == after
 
 
 def test_a_voided_epoch_is_not_used_again(world):
     before = world.store.current("best_model")
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer._claim(entry(before, before.having("A", None, epoch=1, release_id="dead")))
         writer.void_claims_above(0)
         assert world.store.epochs("best_model") == []
@@ -142,7 +142,7 @@ def test_a_lost_decision_is_not_an_empty_one(world, release):
 
 
 def test_keys_that_a_newer_writer_added_are_no_damage(world, release):
-    from delivery.records import sealed
+    from interlock.records import sealed
 
     release(1)
     path = world.store.paths("best_model").current
@@ -153,20 +153,20 @@ def test_keys_that_a_newer_writer_added_are_no_damage(world, release):
 
 def test_the_second_writer_is_told_who_holds_the_lock(world):
     with (
-        world.store.writer("best_model", RUN),
+        Writer.locked(world.store, "best_model", RUN),
         pytest.raises(Busy, match=rf"process {os.getpid()} on .* flow run test \(flow-1\)"),
-        world.store.writer("best_model", RUN),
+        Writer.locked(world.store, "best_model", RUN),
     ):
         pass
 
 
 def test_writers_of_different_models_do_not_wait_for_each_other(world):
-    with world.store.writer("best_model", RUN), world.store.writer("other", RUN):
+    with Writer.locked(world.store, "best_model", RUN), Writer.locked(world.store, "other", RUN):
         pass
 
 
 def _hold(root, held, stop):
-    with Store(root).writer("best_model", RUN):
+    with Writer.locked(Store(root), "best_model", RUN):
         held.set()
         stop.wait(20)
 
@@ -177,24 +177,27 @@ def test_the_lock_of_a_killed_process_is_free(world):
     holder = context.Process(target=_hold, args=(world.store.root, held, stop))
     holder.start()
     assert held.wait(20)
-    with pytest.raises(Busy, match=f"process {holder.pid}"), world.store.writer("best_model", RUN):
+    with pytest.raises(Busy, match=f"process {holder.pid}"), Writer.locked(world.store, "best_model", RUN):
         pass
     holder.kill()
     holder.join()
 
-    with world.store.writer("best_model", RUN):
+    with Writer.locked(world.store, "best_model", RUN):
         pass
 
 
 def test_a_repository_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(Unwritable, match="cannot be written"), Store(tmp_path / "file").writer("best_model", RUN):
+    with (
+        pytest.raises(Unwritable, match="cannot be written"),
+        Writer.locked(Store(tmp_path / "file"), "best_model", RUN),
+    ):
         pass
 
 
 def test_quarantine_moves_and_keeps_the_reason(world, release):
     release(1)
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         where = writer.quarantine(1, "answers wrongly")
 
     assert where is not None

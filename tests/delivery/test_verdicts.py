@@ -5,8 +5,7 @@ from fakes import RUN, candidate_of, onnx_of
 from faults.fuse import Killed
 from faults.invariants import pass_of_reconcile
 
-from delivery.attempt import released
-from delivery.errors import (
+from interlock.errors import (
     Broken,
     DeliveryError,
     DigestMismatch,
@@ -21,10 +20,11 @@ from delivery.errors import (
     Unreachable,
     Unreadable,
 )
-from delivery.freshness import MOST_ATTEMPTS, Newest, compare
-from delivery.recovery import recover
-from delivery.release import Release, carry_out
-from delivery.store import versions
+from interlock.release.freshness import MOST_ATTEMPTS, Newest, compare
+from interlock.release.open import released
+from interlock.release.recover import recover
+from interlock.release.steps import Release, carry_out
+from interlock.store import Writer, versions
 
 MODEL = "best_model"
 NO_VERDICT = [
@@ -152,7 +152,7 @@ def test_a_recovery_that_cannot_judge_a_killed_release_leaves_it(world, release,
         raise error
 
     with monkeypatch.context() as broken:
-        broken.setattr("delivery.attempt.recover", lambda *_: None)
+        broken.setattr("interlock.release.open.recover", lambda *_: None)
         with (
             pytest.raises(DeliveryError),
             released(
@@ -169,11 +169,11 @@ def test_a_recovery_that_cannot_judge_a_killed_release_leaves_it(world, release,
             made.commit()
             raise RuntimeError("the power goes")
 
-    with world.store.writer(MODEL, RUN) as writer, pytest.raises(RecoveryFailed):
+    with Writer.locked(world.store, MODEL, RUN) as writer, pytest.raises(RecoveryFailed):
         recover(writer, engine_for, world.registry)
     assert world.live() == 2
     assert not is_refused(world, 2)
-    with world.store.writer(MODEL, RUN) as writer:
+    with Writer.locked(world.store, MODEL, RUN) as writer:
         recover(writer, world.engine_for, world.registry)
     assert world.serving() == [2, 2]
 
@@ -191,7 +191,7 @@ def test_silence_after_the_commit_goes_back_and_condemns_nobody(world, release):
 def test_a_condemnation_survives_a_recovery_that_is_killed_before_it_is_written(world, release, monkeypatch):
     release(1)
     with monkeypatch.context() as killed:
-        killed.setattr("delivery.store.writer.Writer.refuse_digest", die)
+        killed.setattr("interlock.store.writer.Writer.refuse_digest", die)
         with (
             pytest.raises(Killed),
             released(
@@ -214,7 +214,7 @@ def test_a_condemnation_survives_a_recovery_that_is_killed_before_it_is_written(
 
 def test_an_engine_that_nobody_knows_any_more_does_not_stop_the_undoing_of_a_rehearsal(world, release, monkeypatch):
     release(1)
-    monkeypatch.setattr("delivery.attempt.recover", lambda *_: None)
+    monkeypatch.setattr("interlock.release.open.recover", lambda *_: None)
     with (
         pytest.raises(DeliveryError),
         released(
@@ -227,7 +227,7 @@ def test_an_engine_that_nobody_knows_any_more_does_not_stop_the_undoing_of_a_reh
     def engine_for(_):
         raise NotFound("no block dev")
 
-    with world.store.writer(MODEL, RUN) as writer:
+    with Writer.locked(world.store, MODEL, RUN) as writer:
         recover(writer, engine_for, world.registry)
     assert world.store.journal(MODEL) is None
 

@@ -15,15 +15,15 @@ from pathlib import Path
 
 from fakes import RUN
 
-from adapters.mlflow_registry import MlflowRegistry
-from adapters.serving_api import ServingReplica, serving_engine
-from delivery.attempt import released, rolled_back
-from delivery.engine import Engine, Seen
-from delivery.errors import Broken
-from delivery.reconcile import Reconciler
-from delivery.records import Current, EngineRef
-from delivery.release import carry_out
-from delivery.store import Store
+from interlock.adapters.mlflow.registry import MlflowRegistry
+from interlock.adapters.serving.engine import ServingReplica, serving_engine
+from interlock.errors import Broken
+from interlock.records import Current, EngineRef
+from interlock.release.engine import Engine, Seen
+from interlock.release.open import released, rolled_back
+from interlock.release.steps import carry_out
+from interlock.store import Store
+from interlock.upkeep.reconcile import Reconciler
 
 MODEL = "best_model"
 ALIAS = "A"

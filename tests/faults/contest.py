@@ -8,10 +8,10 @@ from typing import Any
 from fakes import untried
 from faults.acts import ALIAS, MODEL, Place
 
-from delivery.attempt import released, rolled_back
-from delivery.errors import DeliveryError
-from delivery.records import Run
-from delivery.release import Release, carry_out
+from interlock.errors import DeliveryError
+from interlock.records import Run
+from interlock.release.open import released, rolled_back
+from interlock.release.steps import Release, carry_out
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import sys
 from fakes import untried
 from faults.acts import ACTS, Place
 
-from delivery.release import Release
+from interlock.release.steps import Release
 
 PR_SET_PDEATHSIG = 1
 LONGEST_S = 60

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from delivery.errors import Unreachable
+from interlock.errors import Unreachable
 
 SYSTEM = ("open", "write", "fsync", "close", "rename", "link", "unlink")
 WRITES = ("write", "link")

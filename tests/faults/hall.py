@@ -15,9 +15,9 @@ from faults.users import Users
 from faults.wires import C_OF, MODEL, Wires, candidate_of, files_of
 from models import ROW, iris, served
 
-from delivery.errors import DeliveryError
-from delivery.store import Store
-from learners.conversion import OnnxClassifier
+from interlock.errors import DeliveryError
+from interlock.store import Store
+from interlock.training.convert import OnnxClassifier
 
 
 class Hall:

@@ -14,15 +14,15 @@ from typing import Protocol
 
 from fakes import RUN
 
-from delivery import history
-from delivery.engine import EngineFor
-from delivery.errors import DeliveryError
-from delivery.reconcile import Reconciler, Report
-from delivery.records import Current
-from delivery.registry import Registry
-from delivery.store import Store
-from delivery.store.contents import names_in
-from delivery.view import agrees, aliases_of, engines_of
+from interlock.errors import DeliveryError
+from interlock.records import Current
+from interlock.release.engine import EngineFor
+from interlock.release.registry import Registry
+from interlock.store import Store, Writer
+from interlock.store.contents import names_in
+from interlock.upkeep import history
+from interlock.upkeep.reconcile import Reconciler, Report
+from interlock.upkeep.survey import agrees, aliases_of, engines_of
 
 KNOWN = {
     "current.json",
@@ -133,7 +133,7 @@ def nothing_is_lost(at: Rest) -> Iterator[str]:
 def nothing_is_open(at: Rest) -> Iterator[str]:
     if journal := at.store.journal(at.model):
         yield f"I5: the {journal.kind} of v{journal.candidate.version} is open"
-    with at.store.writer(at.model, RUN):
+    with Writer.locked(at.store, at.model, RUN):
         pass
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from fakes import candidate_of
 
-from delivery.errors import Broken, CorruptRecord, NotFollowed, RecoveryFailed, Unreachable
-from delivery.records import Current
-from delivery.store import Store
+from interlock.errors import Broken, CorruptRecord, NotFollowed, RecoveryFailed, Unreachable
+from interlock.records import Current
+from interlock.store import Store
 
 MODEL = "best_model"
 ALIASES = ("A", "B")

@@ -11,10 +11,10 @@ from faults.cases import Scene
 from faults.strace import Fault
 from faults.traffic import decision_is_wrong
 
-from delivery.errors import CorruptRecord, DeliveryError
-from delivery.store import Store
-from serving.in_process import OnnxSource
-from serving.variants import Variants
+from interlock.errors import CorruptRecord, DeliveryError
+from interlock.serving.in_process import OnnxSource
+from interlock.serving.variants import Variants
+from interlock.store import Store
 
 
 def look(scene: Scene, place: Place, fault: Fault | None, ended: dict[str, Any], trace: str) -> Iterator[str]:

@@ -10,11 +10,12 @@ from faults.invariants import tree
 from faults.ledger import MODEL, Attempt, Folders
 from faults.state_rig import Fault, Rig
 
-from delivery.attempt import released, rolled_back
-from delivery.errors import Busy, CorruptRecord, DeliveryError
-from delivery.prune import prune
-from delivery.reconcile import AliasPolicy, Reconciler
-from delivery.release import carry_out
+from interlock.errors import Busy, CorruptRecord, DeliveryError
+from interlock.release.open import released, rolled_back
+from interlock.release.steps import carry_out
+from interlock.store import Writer
+from interlock.upkeep.prune import prune
+from interlock.upkeep.reconcile import AliasPolicy, Reconciler
 
 RECORDS = ("current", "journal", "registry", "entry", "refused", "lock", "stop")
 HAPPENINGS = ("busy", "restart", "look", "back", "gone", "registry down", "registry up", "moved", "deleted")
@@ -87,7 +88,7 @@ class Operations(Rig):
     def lose_against_a_holder(self, alias: str, version: int) -> None:
         """I5: whoever does not get the lock changes nothing."""
         opened = released(self.store, candidate_of(version, alias), [self.world.engine], **self.asked)
-        with self.store.writer(MODEL, RUN):
+        with Writer.locked(self.store, MODEL, RUN):
             before, asked = tree(self.store), [len(there.asked) for there in self.replicas]
             with pytest.raises(Busy, match="flow-1"), opened as release:
                 carry_out(release)

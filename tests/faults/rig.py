@@ -26,9 +26,9 @@ from faults.strace import Fault, Strace, calls_of
 from faults.traffic import Traffic
 from models import TOKEN, served
 
-from adapters.mlflow_registry import ARTIFACTS
-from delivery.manifest import Manifest
-from delivery.store import Store
+from interlock.adapters.mlflow.registry import ARTIFACTS
+from interlock.model.manifest import Manifest
+from interlock.store import Store
 
 
 @dataclass(frozen=True)

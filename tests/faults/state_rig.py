@@ -13,9 +13,9 @@ from faults.ledger import MODEL, Attempt, Folders, Ledger
 from faults.truth import TrueReplica, Truth
 from faults.wired import WiredWorld, wired
 
-from delivery.errors import Broken, Damaged, DeliveryError, DigestRefused, SmokeFailed
-from delivery.release import Release
-from delivery.store import Store
+from interlock.errors import Broken, Damaged, DeliveryError, DigestRefused, SmokeFailed
+from interlock.release.steps import Release
+from interlock.store import Store
 
 BAD = frozenset({4, 6})
 IN_THE_BOX = ("kill", "io", "full", "lost", "deaf")

@@ -14,8 +14,8 @@ from faults.proxy import FAULTS, proxy
 from faults.users import Users
 from faults.wires import IMPATIENT_S
 
-from adapters.mlflow_registry import Registration
-from delivery.errors import Garbled, Unreachable
+from interlock.adapters.mlflow.registry import Registration
+from interlock.errors import Garbled, Unreachable
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from faults.users import Users
 from faults.wires import C_OF, MODEL, PATIENT_S, Wires, candidate_of, files_of
 from models import ROW
 
-from adapters.triton import triton_engine
-from delivery.engine import Engine
-from delivery.store import Store
+from interlock.adapters.triton.engine import triton_engine
+from interlock.release.engine import Engine
+from interlock.store import Store
 
 KEY = "key"
 INFER = f"/v2/models/{MODEL}/infer"

@@ -15,8 +15,8 @@ from faults.share import EVERY, TURN
 from faults.users import Users
 from models import TOKEN, iris, served
 
-from delivery.records import HistoryEntry
-from delivery.store import Store
+from interlock.records import HistoryEntry
+from interlock.store import Store
 
 ROUNDS = 50 if EVERY == 1 else 16
 """Fewer would not do: each way to lose must come up."""

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from delivery.reconcile import AliasPolicy
+from interlock.upkeep.reconcile import AliasPolicy
 
 ALIAS = st.sampled_from("AB")
 VERSION = st.integers(1, 6)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from faults.cases import Scene
 
-from delivery.errors import CorruptRecord, DeliveryError
-from delivery.manifest import Manifest
-from delivery.store import Store
+from interlock.errors import CorruptRecord, DeliveryError
+from interlock.model.manifest import Manifest
+from interlock.store import Store
 
 TOLERANCE = 1e-4
 PERIOD_S = 0.01

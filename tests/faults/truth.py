@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from fakes import FakeReplica, candidate_of
 
-from delivery.engine import Seen, Served
-from delivery.errors import Broken, DeliveryError, Refused, SmokeFailed
-from delivery.manifest import Manifest
-from delivery.records import Candidate, Current, Variant
-from delivery.store import Store
+from interlock.errors import Broken, DeliveryError, Refused, SmokeFailed
+from interlock.model.manifest import Manifest
+from interlock.records import Candidate, Current, Variant
+from interlock.release.engine import Seen, Served
+from interlock.store import Store
 
 MODEL = "best_model"
 

@@ -9,7 +9,8 @@ from unittest.mock import patch
 from fakes import World, engine_of
 from faults.fuse import Fuse, FuseBox, Fused
 
-from delivery.store import files, versions, writer
+from interlock.store import durable as files
+from interlock.store import versions, writer
 
 
 class OneAfterTheOther:
@@ -60,6 +61,6 @@ def wired(box: FuseBox) -> Iterator[None]:
         stack.enter_context(patch.object(files, "os", Fused(files.os, box)))
         for module in (versions, writer):
             stack.enter_context(patch.object(module, "shutil", Fused(module.shutil, box, ("rmtree",))))
-        stack.enter_context(patch("delivery.engine.ThreadPoolExecutor", OneAfterTheOther))
-        stack.enter_context(patch("delivery.attempt.STOP_WAIT_S", 0.0))
+        stack.enter_context(patch("interlock.release.engine.ThreadPoolExecutor", OneAfterTheOther))
+        stack.enter_context(patch("interlock.release.open.STOP_WAIT_S", 0.0))
         yield

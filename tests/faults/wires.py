@@ -16,14 +16,14 @@ from faults.proxy import Calls, Proxy
 from faults.users import PATIENT_S, version_at
 from models import TOKEN, iris
 
-from adapters.mlflow_registry import MlflowRegistry
-from adapters.serving_api import serving_engine
-from delivery.attempt import released, rolled_back
-from delivery.engine import Engine
-from delivery.errors import Unreachable
-from delivery.records import Candidate, EngineRef
-from delivery.release import Release, carry_out
-from delivery.store import Store
+from interlock.adapters.mlflow.registry import MlflowRegistry
+from interlock.adapters.serving.engine import serving_engine
+from interlock.errors import Unreachable
+from interlock.records import Candidate, EngineRef
+from interlock.release.engine import Engine
+from interlock.release.open import released, rolled_back
+from interlock.release.steps import Release, carry_out
+from interlock.store import Store, Writer
 
 MODEL = "best_model"
 IMPATIENT_S = 0.25
@@ -77,7 +77,7 @@ class Wires:
 
     def release_killed_after_commit(self, version: int) -> None:
         """It leaves an open journal, a staged candidate, replicas and an alias that are behind."""
-        with self.store.writer(MODEL, RUN) as writer:
+        with Writer.locked(self.store, MODEL, RUN) as writer:
             release = Release(writer, candidate_of(version), [self.engine], self.registry, RUN, "")
             for step in (release.snapshot, release.materialize, release.load, release.commit):
                 step()

@@ -5,7 +5,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 from prefect.tasks import Task
 
-from delivery.errors import Broken, Refused, Unreachable
+from interlock.errors import Broken, Refused, Unreachable
 from tasks import batch, feature_store, prediction_log, registry, release, serving, tracking, training
 from tasks.step import only_unreachable
 

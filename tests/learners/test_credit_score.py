@@ -8,11 +8,11 @@ import onnx
 import pytest
 from credit import credit
 
-from delivery.errors import InvalidTraining
-from learners.conversion import OnnxClassifier
+from demos import credit_table
+from interlock.errors import InvalidTraining
+from interlock.training.convert import OnnxClassifier
+from interlock.training.train import check_data, train
 from learners.credit_score import LEARNER, OCCUPATIONS, WITH_CATBOOST
-from learners.training import check_data, train
-from stack import credit_table
 
 pytest.importorskip("catboost", reason="the extra `credit` is not installed")
 
@@ -72,8 +72,8 @@ from importlib.machinery import PathFinder
 find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: None if name.startswith("catboost") else find(name, *rest)
 from learners.credit_score import LEARNER
-from learners.training import train
-from stack.credit_table import credit_table
+from interlock.training.train import train
+from demos.credit_table import credit_table
 trained = train("credit_score", LEARNER, LEARNER.Params(iterations=30), LEARNER.dataset(credit_table(4000)))
 import skops.io
 untrusted = skops.io.get_untrusted_types(data=skops.io.dumps(trained.fitted))

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from learners.catalogue import parameters
-from learners.training import train
+from interlock.training.catalogue import parameters
+from interlock.training.train import train
 
 
 def test_the_learner_in_the_readme_trains_and_passes_the_default_gate():

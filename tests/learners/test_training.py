@@ -5,13 +5,13 @@ import onnx
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from delivery.errors import InvalidTraining, NotFound, ParityFailed
-from delivery.smoke import compare
-from learners.catalogue import find, names, parameters
-from learners.conversion import OnnxClassifier
+from interlock.errors import InvalidTraining, NotFound, ParityFailed
+from interlock.model.golden import compare
+from interlock.training.catalogue import find, names, parameters
+from interlock.training.convert import OnnxClassifier
+from interlock.training.learner import Dataset, ParityBounds
+from interlock.training.train import check_data, train
 from learners.iris import Iris
-from learners.learner import Dataset, ParityBounds
-from learners.training import check_data, train
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,14 @@ def test_the_same_parameters_give_the_same_bytes_and_others_give_others(iris):
 
 def test_an_unknown_learner_is_refused_and_the_known_ones_are_named():
     with pytest.raises(NotFound, match=r"no learner 'irris'; there are .*iris"):
-        find("irris")
-    assert "iris" in names()
+        find("irris", "learners")
+    assert "iris" in names("learners")
 
 
 @pytest.mark.parametrize("part", ["training", "learner", "os", "../iris", ""])
 def test_a_part_of_the_package_is_no_learner(part):
     with pytest.raises(NotFound):
-        find(part)
+        find(part, "learners")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_class_without_rows_is_refused_by_name():
 def test_an_onnx_that_says_something_else_is_refused_and_the_worst_row_named(monkeypatch):
     """The first answers of the ONNX are another model's."""
     other = train("iris", Iris(), Iris.Params(C=0.01)).onnx
-    monkeypatch.setattr("learners.training.convert", lambda _fitted, features: other)
+    monkeypatch.setattr("interlock.training.train.convert", lambda _fitted, features: other)
 
     with pytest.raises(ParityFailed, match="worst is held-out row"):
         train("iris", Iris(), Iris.Params(C=100))

@@ -4,8 +4,8 @@ import pytest
 from models import decide, iris, put, settings_of
 from starlette.testclient import TestClient
 
-from delivery.store import Store
-from serving.app import create_app
+from interlock.serving.app import create_app
+from interlock.store import Store
 
 
 @pytest.fixture

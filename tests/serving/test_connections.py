@@ -12,9 +12,9 @@ import httpx
 import pytest
 from models import AUTH, ROW, TOKEN, decide, served
 
-from serving import connection, problem
-from serving.connection import SECONDS, Phase
-from serving.in_process import OnnxModel
+from interlock.serving import connection, problem
+from interlock.serving.connection import SECONDS, Phase
+from interlock.serving.in_process import OnnxModel
 
 ASK = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 POST = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"

@@ -4,9 +4,9 @@ import pytest
 from models import AUTH, ROW, decide, iris, onnx_path, put, settings_of, wrong
 from starlette.testclient import TestClient
 
-from serving.app import create_app
-from serving.in_process import OnnxModel
-from serving.settings import Settings
+from interlock.serving.app import create_app
+from interlock.serving.in_process import OnnxModel
+from interlock.serving.settings import Settings
 
 CONTROL = [
     ("POST", "/variant/A/stage"),
@@ -68,7 +68,9 @@ def test_reload_follows_the_decision_and_keeps_the_version_before_warm(client, s
     assert client.post("/predict", json=[ROW]).json()["version"] == 2
     assert client.post("/predict", json=[ROW], headers={"x-version": "1"}).json()["version"] == 1
 
-    monkeypatch.setattr("serving.in_process.OnnxSource._open", lambda *_: pytest.fail("going back must not load"))
+    monkeypatch.setattr(
+        "interlock.serving.in_process.OnnxSource._open", lambda *_: pytest.fail("going back must not load")
+    )
     decide(store, "A", 1)
     back = client.post("/reload", headers=AUTH).json()
     assert (back["status"], back["epoch"], back["live"]["A"]["version"]) == ("success", 3, 1)
@@ -126,7 +128,7 @@ def test_an_answer_that_is_under_way_during_a_swap_is_logged(client, store, monk
 
 
 def test_a_second_stage_that_waits_in_vain_is_told_to_come_back(client, monkeypatch):
-    monkeypatch.setattr("serving.loading.WAIT_S", 0.01)
+    monkeypatch.setattr("interlock.serving.loading.WAIT_S", 0.01)
     turn = client.app.state.variants.loading._turn
     client.portal.call(turn.acquire)
     answer = client.post("/variant/A/stage", json={"version": 2}, headers=AUTH)
@@ -231,7 +233,7 @@ def test_an_unreadable_decision_leaves_what_is_live(client, store):
 def test_a_model_that_hangs_in_its_self_test_is_refused(client, store, monkeypatch):
     import time
 
-    from serving import in_process
+    from interlock.serving import in_process
 
     def hang(self, rows, options):
         while not options.terminate:

@@ -5,10 +5,10 @@ from fakes import RUN, FakeRegistry
 from models import AUTH, ROW, TOKEN, decide, iris, onnx_path, put, served, settings_of
 from starlette.testclient import TestClient
 
-from adapters.serving_api import serving_engine
-from delivery.reconcile import Reconciler
-from serving.app import create_app
-from serving.memory import Room
+from interlock.adapters.serving.engine import serving_engine
+from interlock.serving.app import create_app
+from interlock.serving.memory import Room
+from interlock.upkeep.reconcile import Reconciler
 
 
 def damage(store):

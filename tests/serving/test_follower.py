@@ -13,12 +13,12 @@ import pytest
 from models import AUTH, ROW, decide, settings_of
 from starlette.testclient import TestClient
 
-from delivery.errors import CorruptRecord, Unreadable
-from delivery.store import Store
-from serving import follower as follower_module
-from serving import supervised as supervised_module
-from serving.app import create_app
-from serving.supervised import supervised
+from interlock.errors import CorruptRecord, Unreadable
+from interlock.serving import follower as follower_module
+from interlock.serving import supervised as supervised_module
+from interlock.serving.app import create_app
+from interlock.serving.supervised import supervised
+from interlock.store import Store
 
 TOLD_S = 2.5
 FAILURES = [OSError(errno.EMFILE, "Too many open files"), Unreadable("x"), CorruptRecord("x"), KeyError("x")]

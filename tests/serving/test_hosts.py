@@ -4,7 +4,7 @@ import pytest
 from models import ROW, decide, settings_of
 from starlette.testclient import TestClient
 
-from serving.app import create_app
+from interlock.serving.app import create_app
 
 OURS = [
     "localhost",

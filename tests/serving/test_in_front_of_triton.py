@@ -8,14 +8,14 @@ from fakes import RUN, FakeRegistry
 from models import ROW, TOKEN, iris, put, served, wrong
 from tritons import KINDS, running
 
-from adapters.serving_api import serving_engine
-from adapters.triton import triton_engine
-from delivery.attempt import released
-from delivery.encoding import encode_rows
-from delivery.errors import Broken
-from delivery.store import Store
-from learners.conversion import OnnxClassifier
-from stack.load import Load
+from demos.load import Load
+from interlock.adapters.serving.engine import serving_engine
+from interlock.adapters.triton.engine import triton_engine
+from interlock.errors import Broken
+from interlock.model.rows import encode_rows
+from interlock.release.open import released
+from interlock.store import Store
+from interlock.training.convert import OnnxClassifier
 
 
 @pytest.fixture(params=KINDS)

@@ -12,10 +12,10 @@ from postgres import DATABASES
 from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.dialects import mysql
 
-from delivery.errors import Broken, Refused, Unreachable
-from serving.prediction_log.database import Database, _engine, _refuse_what_does_not_fit
-from serving.prediction_log.table import MARIADB, PREDICTIONS
-from stack.parts import ROOT
+from interlock.errors import Broken, Refused, Unreachable
+from interlock.serving.prediction_log.database import Database, _engine, _refuse_what_does_not_fit
+from interlock.serving.prediction_log.table import MARIADB, PREDICTIONS
+from interlock.stack.processes import ROOT
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
 
@@ -102,7 +102,7 @@ def test_somebody_elses_table_is_told_and_repaired_as_told(log, database):
 
     with pytest.raises(Broken, match="has no column alias.*rename it") as broken:
         log.insert([row(1)])
-    assert "python -m serving.prediction_log" in str(broken.value)
+    assert "python -m interlock.serving.prediction_log" in str(broken.value)
 
     run(database, "DROP TABLE prediction_log")
     log.insert([row(1)])
@@ -180,7 +180,7 @@ def test_mlflows_and_prefects_migrations_in_the_same_database_are_left_alone(log
 def test_the_command_migrates_or_says_what_is_wrong(tmp_path):
     def command(url):
         environment = {"INTERLOCK_SERVING_LOG_URL": url, "INTERLOCK_SERVING_LOG_TIMEOUT_S": "1"}
-        words = [sys.executable, "-m", "serving.prediction_log"]
+        words = [sys.executable, "-m", "interlock.serving.prediction_log"]
         return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert command(f"sqlite:///{tmp_path}/log.db").returncode == 0

@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 from models import AUTH, ROW, decide, onnx_path, put, settings_of
 from starlette.testclient import TestClient
 
-from delivery.store import Store
-from serving.app import create_app
+from interlock.serving.app import create_app
+from interlock.store import Store
 
 RECORD = {"customer_id": "C-1", "features": dict(zip("abcd", ROW, strict=True))}
 NAMED = dict(zip(["sepal_length", "sepal_width", "petal_length", "petal_width"], ROW, strict=True))

@@ -7,8 +7,8 @@ import pytest
 from models import ROW, TOKEN, decide, iris, settings_of
 from starlette.testclient import TestClient
 
-from learners.conversion import OnnxClassifier
-from serving.app import create_app
+from interlock.serving.app import create_app
+from interlock.training.convert import OnnxClassifier
 
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
@@ -131,7 +131,7 @@ def test_an_alias_that_nobody_decided_is_404(client, alias):
 
 
 def test_before_the_first_release_it_is_503_and_says_when_to_come_back(tmp_path):
-    from delivery.store import Store
+    from interlock.store import Store
 
     with TestClient(create_app(settings_of(Store(tmp_path)))) as empty:
         for answer in (empty.post("/predict", json=[ROW]), empty.get("/model-info"), empty.get("/readyz")):
@@ -146,7 +146,7 @@ def test_a_model_that_hangs_is_given_up(client, monkeypatch):
         while not options.terminate:
             time.sleep(0.01)
 
-    monkeypatch.setattr("serving.in_process.OnnxModel.compute", hang)
+    monkeypatch.setattr("interlock.serving.in_process.OnnxModel.compute", hang)
     slow = client.app.state.settings.model_copy(update={"predict_timeout_s": 0.1})
     monkeypatch.setattr(client.app.state, "settings", slow)
 
@@ -154,10 +154,10 @@ def test_a_model_that_hangs_is_given_up(client, monkeypatch):
 
 
 def test_an_answer_that_is_not_finite_is_never_sent(client, monkeypatch):
-    from serving.model import Answers
+    from interlock.serving.model import Answers
 
     nan = Answers(np.zeros(1, dtype=np.int64), np.full((1, 3), np.nan, dtype=np.float32))
-    monkeypatch.setattr("serving.in_process.OnnxModel.compute", lambda *_: nan)
+    monkeypatch.setattr("interlock.serving.in_process.OnnxModel.compute", lambda *_: nan)
 
     answer = client.post("/predict", json=[ROW])
     assert (answer.status_code, answer.json()["error"]) == (503, "model_failed")

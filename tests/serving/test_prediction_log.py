@@ -17,9 +17,9 @@ from postgres import DATABASES
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
-from serving.app import create_app
-from serving.prediction_log.settings import LogSettings
-from stack.parts import ROOT
+from interlock.serving.app import create_app
+from interlock.serving.prediction_log.settings import LogSettings
+from interlock.stack.processes import ROOT
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
 KEY = "k" * 32

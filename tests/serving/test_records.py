@@ -7,8 +7,8 @@ from credit import FEATURES, credit
 from models import ROW, decide, put, settings_of
 from starlette.testclient import TestClient
 
-from delivery.store import Store
-from serving.app import create_app
+from interlock.serving.app import create_app
+from interlock.store import Store
 
 RECORD = {"customer_id": "C-1", "features": FEATURES}
 

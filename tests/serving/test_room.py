@@ -12,11 +12,11 @@ import pytest
 import slow_models
 from hostile import as_large_as_asked, put
 
-from delivery.errors import Refused
-from delivery.store import Store
-from serving.in_process import OnnxModel, OnnxSource
-from serving.memory import AT_ONCE, Need, Room, free_bytes
-from serving.model import NotInTime
+from interlock.errors import Refused
+from interlock.serving.in_process import OnnxModel, OnnxSource
+from interlock.serving.memory import AT_ONCE, Need, Room, free_bytes
+from interlock.serving.model import NotInTime
+from interlock.store import Store
 
 MIB = 2**20
 
@@ -146,9 +146,9 @@ import numpy as np
 import psutil
 from serving import memory
 memory.free_bytes = lambda: 300 * 2**20
-from delivery.store import Store
-from serving.in_process import OnnxSource
-from serving.model import ModelFailed
+from interlock.store import Store
+from interlock.serving.in_process import OnnxSource
+from interlock.serving.model import ModelFailed
 
 async def main():
     model = OnnxSource(Store(Path(sys.argv[1])), "best_model").staged(1, None)

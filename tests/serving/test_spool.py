@@ -10,13 +10,13 @@ from types import SimpleNamespace
 import pytest
 from fakes import manifest_of
 
-from delivery.errors import Refused, Unreachable
-from serving.prediction_log import log as log_module
-from serving.prediction_log import spool as spool_module
-from serving.prediction_log.log import PredictionLog
-from serving.prediction_log.metrics import LogCollector
-from serving.prediction_log.rows import Privacy
-from serving.prediction_log.spool import Spool
+from interlock.errors import Refused, Unreachable
+from interlock.serving.prediction_log import log as log_module
+from interlock.serving.prediction_log import spool as spool_module
+from interlock.serving.prediction_log.log import PredictionLog
+from interlock.serving.prediction_log.metrics import LogCollector
+from interlock.serving.prediction_log.rows import Privacy
+from interlock.serving.prediction_log.spool import Spool
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def log(table, spool, monkeypatch):
     def lines(entry, _):
         return [json.dumps({"n": n}).encode() + b"\n" for n in entry.prediction.question.rows]
 
-    monkeypatch.setattr("serving.prediction_log.rows.Entry.lines", lines)
+    monkeypatch.setattr("interlock.serving.prediction_log.rows.Entry.lines", lines)
     return PredictionLog(table, spool, Privacy(), capacity=5)
 
 

@@ -15,13 +15,13 @@ from models import ROW, iris, put, settings_of
 from peers import drips_a_body, drips_header_lines, goes_on_for_ever, hostile, in_time, never_stops_sending, silence
 from wire import wire
 
-from adapters.http import trusted
-from delivery.errors import Garbled, Refused, SmokeFailed, Unreachable
-from delivery.store import Store
-from delivery.store.folders import candidate_folder
-from serving.app import create_app
-from serving.in_triton import TritonClient, TritonSource
-from serving.model import ModelFailed, VersionGone
+from interlock.adapters.http import trusted
+from interlock.errors import Garbled, Refused, SmokeFailed, Unreachable
+from interlock.serving.app import create_app
+from interlock.serving.in_triton import TritonClient, TritonSource
+from interlock.serving.model import ModelFailed, VersionGone
+from interlock.store import Store
+from interlock.store.folders import candidate_folder
 
 pytestmark = pytest.mark.anyio
 READY = "GET /v2/models/best_model--candidate/versions/1/ready"

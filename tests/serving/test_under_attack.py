@@ -17,11 +17,11 @@ from fakes import RUN, FakeRegistry
 from models import ROW, TOKEN, decide, iris
 from ports import free_ports
 
-from adapters.serving_api import serving_engine
-from delivery.attempt import released
-from delivery.records import Candidate
-from delivery.release import carry_out
-from stack.parts import ROOT
+from interlock.adapters.serving.engine import serving_engine
+from interlock.records import Candidate
+from interlock.release.open import released
+from interlock.release.steps import carry_out
+from interlock.stack.processes import ROOT
 
 pytestmark = pytest.mark.system
 FILES = 1024

@@ -11,11 +11,11 @@ from typing import ClassVar
 import pytest
 from fakes import manifest_of
 
-from delivery.errors import Busy, DeliveryError, Refused, TooSlow
-from delivery.records import Current, EngineRef, Variant
-from serving import loading
-from serving.model import Model
-from serving.variants import Variants
+from interlock.errors import Busy, DeliveryError, Refused, TooSlow
+from interlock.records import Current, EngineRef, Variant
+from interlock.serving import loading
+from interlock.serving.model import Model
+from interlock.serving.variants import Variants
 
 pytestmark = pytest.mark.anyio
 LONG_S = 30.0
@@ -269,5 +269,5 @@ async def test_while_the_next_version_loads_the_one_before_is_ready_for_a_moment
     await variants.follow(decision(1, A=1))
     async with under_way(variants.follow(decision(2, A=9)), source, 9):
         assert variants.unmet() == {}
-        monkeypatch.setattr("serving.variants.PATIENCE_S", 0)
+        monkeypatch.setattr("interlock.serving.variants.PATIENCE_S", 0)
         assert variants.unmet() == {"A": "v9 is not live: it is being loaded"}

@@ -6,11 +6,11 @@ import pytest
 import slow_models
 from models import AUTH, ROW, iris, onnx_path
 
-from delivery.records import sealed
-from delivery.store import Store
-from delivery.trial import Trial
-from serving.in_process import OnnxSource
-from serving.memory import Room
+from interlock.model.trial import Trial
+from interlock.records import sealed
+from interlock.serving.in_process import OnnxSource
+from interlock.serving.memory import Room
+from interlock.store import Store
 
 MIB = 2**20
 

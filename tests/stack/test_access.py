@@ -7,14 +7,14 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from blocks.settings import Settings
-from serving.prediction_log.settings import LogSettings
-from serving.settings import Settings as ServingSettings
-from stack.access import EVERY, OWNERS, only_for
-from stack.errors import StackError
-from stack.parts import Part, client_environment, environment, parts
-from stack.prefect_api import auth_for_shell, choose_auth
-from stack.processes import Supervisor
+from interlock.serving.prediction_log.settings import LogSettings
+from interlock.serving.settings import Settings as ServingSettings
+from interlock.settings import Settings
+from interlock.stack.access import EVERY, OWNERS, only_for
+from interlock.stack.errors import StackError
+from interlock.stack.prefect_api import auth_for_shell, choose_auth
+from interlock.stack.processes import Part, client_environment, environment, parts
+from interlock.stack.supervisor import Supervisor
 
 SAY = "import json, os; print(json.dumps(dict(os.environ)))"
 PLANTED = {

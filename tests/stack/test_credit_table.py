@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stack.credit_table import MISSING, credit_table
+from demos.credit_table import MISSING, credit_table
 
 
 def share(table, score):

@@ -5,7 +5,7 @@ import time
 
 from wire import wire
 
-from stack.load import Load, Tally
+from demos.load import Load, Tally
 
 
 def test_a_torn_answer_is_found():

@@ -6,11 +6,12 @@ import pytest
 from fakes import RUN, candidate_of
 from wire import wire
 
-from adapters.chat import Webhook
-from delivery.reconcile import AliasPolicy, Reconciler, Report
-from delivery.records import Run
-from stack.loop import MOST, Teller
-from stack.people import People
+from interlock.adapters.notify import Webhook
+from interlock.cli.announce import People
+from interlock.cli.loop import MOST, Teller
+from interlock.records import Run
+from interlock.store import Writer
+from interlock.upkeep.reconcile import AliasPolicy, Reconciler, Report
 
 MOVED = "alias A is moved by hand (names 1, decided 2)"
 DRIFT = "http://replica-1 serves A v1, decided is epoch 2"
@@ -105,7 +106,7 @@ def test_a_refused_version_that_an_alias_was_moved_to_is_told_without_a_flag_tha
 ):
     release(1)
     release(2)
-    with world.store.writer("best_model", RUN) as writer:
+    with Writer.locked(world.store, "best_model", RUN) as writer:
         writer.refuse_digest(candidate_of(1).sha256, 1, "customers complained")
     world.registry.aliases["best_model", "A"] = 1
 

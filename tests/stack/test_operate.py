@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
-from blocks.settings import Settings
-from delivery.store import Store
-from stack import cli, loop, status
-from stack.parts import ROOT
-from stack.people import people
+from interlock.cli import loop, status
+from interlock.cli import main as cli
+from interlock.cli.announce import people
+from interlock.settings import Settings
+from interlock.stack.processes import ROOT
+from interlock.store import Store
 
 READERS = (
     ["status"], ["history"], ["rollback"], ["reconcile"], ["reconcile", "--every", "30"], ["prune", "--all"], ["down"],
@@ -87,7 +88,7 @@ def powerless(*words: str, home: object) -> subprocess.CompletedProcess[str]:
     drop = [shutil.which("setpriv"), "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
     if drop and not drop[0]:
         pytest.skip("no setpriv")
-    code = f"import sys; sys.argv = ['interlock', *{words}]; from stack.cli import main; main()"
+    code = f"import sys; sys.argv = ['interlock', *{words}]; from interlock.cli.main import main; main()"
     given = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT)}
     command = [*drop, sys.executable, "-c", code]
     return subprocess.run(

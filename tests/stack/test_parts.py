@@ -5,10 +5,10 @@ import pytest
 
 from blocks.__main__ import blocks_of
 from blocks.serving_api import ServingApi
-from blocks.settings import PORTS, Settings
-from stack import shell
-from stack.demo_credit import beside
-from stack.parts import environment, parts
+from demos.credit import beside
+from interlock.cli import shell
+from interlock.settings import PORTS, Settings
+from interlock.stack.processes import environment, parts
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from fakes import run_rollback
 from pydantic import SecretStr
 from wire import wire
 
-from adapters.chat import Webhook
-from blocks.settings import Settings
-from delivery.errors import NotFound
-from stack.people import People, people
-from stack.prefect_api import PrefectApi
+from interlock.adapters.notify import Webhook
+from interlock.cli.announce import People, people
+from interlock.errors import NotFound
+from interlock.settings import Settings
+from interlock.stack.prefect_api import PrefectApi
 
 
 @pytest.fixture

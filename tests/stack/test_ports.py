@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from blocks.settings import Settings
-from stack.errors import StackError
-from stack.parts import parts
-from stack.ports import check_free
+from interlock.settings import Settings
+from interlock.stack.errors import StackError
+from interlock.stack.ports import check_free
+from interlock.stack.processes import parts
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path):

@@ -5,8 +5,8 @@ import time
 import pytest
 from wire import wire
 
-from stack.errors import StackError
-from stack.prefect_api import PrefectApi
+from interlock.stack.errors import StackError
+from interlock.stack.prefect_api import PrefectApi
 
 BLOCKS = [{"id": "1"}, {"id": "2"}]
 

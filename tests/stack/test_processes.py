@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from supervisor.options import ClientOptions, ServerOptions
 
-from blocks.settings import Settings
-from stack.errors import StackError
-from stack.parts import parts
-from stack.processes import Supervisor
+from interlock.settings import Settings
+from interlock.stack.errors import StackError
+from interlock.stack.processes import parts
+from interlock.stack.supervisor import Supervisor
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from itertools import count
 import pytest
 from wire import wire
 
-from blocks.settings import Settings
-from stack.errors import StackError
-from stack.parts import ROOT
-from stack.prefect_api import PrefectApi
-from stack.provision import fingerprint
+from interlock.settings import Settings
+from interlock.stack.errors import StackError
+from interlock.stack.prefect_api import PrefectApi
+from interlock.stack.processes import ROOT
+from interlock.stack.provision import fingerprint
 
 OURS = "interlock dev: runs that fell silent"
 

@@ -5,10 +5,10 @@ import sys
 import pytest
 from runs import wait_for
 
-from blocks.settings import Settings
-from stack import processes
-from stack.parts import Part
-from stack.processes import Supervisor
+from interlock.settings import Settings
+from interlock.stack import supervisor as processes
+from interlock.stack.processes import Part
+from interlock.stack.supervisor import Supervisor
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # supervisor's client leaves its connections to the collector
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]

@@ -7,16 +7,16 @@ import sys
 import pytest
 from fakes import RUN, World, candidate_of
 
-from delivery.attempt import released
-from delivery.errors import Refused
-from delivery.history import damage
-from stack.status import disagrees, room, told, views
+from interlock.cli.status import disagrees, room, told, views
+from interlock.errors import Refused
+from interlock.release.open import released
+from interlock.upkeep.history import damage
 
 HOLD = """
 import sys
 from pathlib import Path
-from delivery.records import Run
-from delivery.store import Store
+from interlock.records import Run
+from interlock.store import Store
 with Store(Path(sys.argv[1])).writer("best_model", Run(who="test")):
     print("holding", flush=True)
     sys.stdin.read()

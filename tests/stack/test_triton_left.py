@@ -9,7 +9,7 @@ import pytest
 from ports import free_ports
 from real_triton import RealTriton, reason_for_none, settings_at
 
-from stack import triton_left
+from interlock.stack.triton import left as triton_left
 
 REGION = "triton_onnxruntime_backend_shm_region_1"
 

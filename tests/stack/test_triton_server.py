@@ -10,13 +10,13 @@ from models import iris, overwrite, put
 from ports import free_ports
 from real_triton import RealTriton, reason_for_none
 
-from adapters.triton_control import TritonControl
-from blocks.settings import Settings
-from delivery.records import Current, EngineRef, Variant
-from delivery.store import Store
-from stack import triton_server
-from stack.errors import StackError
-from stack.parts import parts
+from interlock.adapters.triton.control import TritonControl
+from interlock.records import Current, EngineRef, Variant
+from interlock.settings import Settings
+from interlock.stack.errors import StackError
+from interlock.stack.processes import parts
+from interlock.stack.triton import server as triton_server
+from interlock.store import Store
 
 
 @pytest.fixture

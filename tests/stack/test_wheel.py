@@ -4,9 +4,9 @@ import subprocess
 import sys
 import zipfile
 
-from stack.parts import ROOT
+from interlock.stack.processes import ROOT
 
-SAY = "from stack.provision import prefect_yaml; print(prefect_yaml().read_text(), end='')"
+SAY = "from interlock.stack.provision import prefect_yaml; print(prefect_yaml().read_text(), end='')"
 
 
 def test_an_installed_interlock_finds_its_deployments(tmp_path):

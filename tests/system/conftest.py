@@ -23,11 +23,11 @@ from ports import free_ports
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from replicas import Replicas, two_replicas
 
-from blocks.settings import Listener, Settings
-from delivery.store import Store
-from stack.parts import BIN, ROOT
-from stack.place import Place, place
-from stack.prefect_api import PrefectApi
+from interlock.environment import Place, place
+from interlock.settings import Listener, Settings
+from interlock.stack.prefect_api import PrefectApi
+from interlock.stack.processes import BIN, ROOT
+from interlock.store import Store
 
 UP_S = 240
 

@@ -13,15 +13,15 @@ from ports import free_ports
 from prefect.states import State
 from wire import wire
 
-from adapters.mlflow_registry import Registration
-from adapters.mlflow_tracking import MlflowTracking
-from adapters.serving_api import serving_engine
 from blocks.chat_webhook import ChatWebhook
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
-from delivery.attempt import released
-from delivery.errors import (
+from flows.train_register_reload import train_register_reload
+from interlock.adapters.mlflow.registry import Registration
+from interlock.adapters.mlflow.tracking import MlflowTracking
+from interlock.adapters.serving.engine import serving_engine
+from interlock.errors import (
     Broken,
     Busy,
     DigestMismatch,
@@ -32,8 +32,9 @@ from delivery.errors import (
     Unreachable,
     Unwritable,
 )
-from delivery.records import Candidate, Run
-from flows.train_register_reload import train_register_reload
+from interlock.records import Candidate, Run
+from interlock.release.open import released
+from interlock.store import Writer
 from learners.iris import Iris
 
 
@@ -139,7 +140,7 @@ def test_a_wrong_token_is_refused_and_shown_nowhere(unchanged):
 
 def test_a_second_release_at_the_same_time_is_told_who_holds_the_lock(unchanged):
     with (
-        unchanged.store.writer("best_model", Run(flow_run_id="f-1", flow_run_name="the-first")),
+        Writer.locked(unchanged.store, "best_model", Run(flow_run_id="f-1", flow_run_name="the-first")),
         pytest.raises(Busy, match=r"flow run the-first \(f-1\).*serves"),
     ):
         train_register_reload(params={"C": 3.0})
@@ -255,8 +256,8 @@ def test_bytes_that_are_not_the_trained_ones_are_refused(unchanged):
 @pytest.fixture
 def pair(api, live, tmp_path):
     """Two replicas of an app of their own, over a repository of their own, with v1 live; they can be stopped."""
-    from delivery.store import Store
-    from stack.place import Place
+    from interlock.environment import Place
+    from interlock.store import Store
 
     (tmp_path / "token").write_text(TOKEN)
     place = Place(Store(tmp_path / "repository"), api.place.registry, tmp_path / "token", tmp_path / "no-key")

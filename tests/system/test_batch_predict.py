@@ -15,13 +15,13 @@ from prefect.deployments import run_deployment
 from pyarrow import parquet
 from runs import FlowRun, wait_for
 
-from adapters.batch_folder import BatchFolder as Folder
 from blocks.batch_folder import BatchFolder
-from delivery.errors import InvalidRows, Unreachable
 from flows.batch_predict import batch_predict
 from flows.train_register_reload import train_register_reload
+from interlock.batch.folder import BatchFolder as Folder
+from interlock.errors import InvalidRows, Unreachable
+from interlock.stack.prefect_api import PrefectApi
 from learners.iris import LEARNER
-from stack.prefect_api import PrefectApi
 
 ROWS = 60_000
 GROUP = 1000

@@ -14,16 +14,16 @@ from fakes import RUN
 from models import TOKEN, iris, served, wrong
 from wire import wire
 
-from adapters.mlflow_registry import Registration
-from adapters.mlflow_tracking import MlflowTracking
 from blocks.chat_webhook import ChatWebhook
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
-from delivery.store import Store
 from flows.continuous_deployment import continuous_deployment
 from flows.manual_rollback import manual_rollback
 from flows.train_register_reload import train_register_reload
-from stack.parts import BIN
+from interlock.adapters.mlflow.registry import Registration
+from interlock.adapters.mlflow.tracking import MlflowTracking
+from interlock.stack.processes import BIN
+from interlock.store import Store, Writer
 
 EARLY, LATE, LATEST = "20260101T000000Z", "20260102T000000Z", "20260103T000000Z"
 
@@ -185,7 +185,7 @@ def test_of_two_ticks_at_once_one_releases_and_the_other_skips(model, api):
 
 def test_a_tick_while_somebody_releases_skips_and_tells_nobody(model):
     model.trained(iris(1.0), EARLY)
-    with model.store.writer(model.name, RUN):
+    with Writer.locked(model.store, model.name, RUN):
         ended = model.tick()
 
     assert ended.name == "Skipped"

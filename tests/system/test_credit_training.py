@@ -7,14 +7,14 @@ from credit import FEATURES
 from models import TOKEN, served
 from postgres import DATABASES
 
-from adapters.feature_store import FeatureStore as Tables
 from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
-from delivery.errors import InvalidTraining, NotFound, Unreachable
-from delivery.store import Store
+from demos.credit_table import TABLE, credit_table
 from flows.train_register_reload import train_register_reload
-from stack.credit_table import TABLE, credit_table
+from interlock.adapters.feature_store import FeatureStore as Tables
+from interlock.errors import InvalidTraining, NotFound, Unreachable
+from interlock.store import Store
 
 PARAMETERS = {
     "learner": "credit_score",

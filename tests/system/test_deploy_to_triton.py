@@ -8,10 +8,11 @@ import pytest
 from real_triton import reason_for_none
 
 from blocks.triton_server import TritonServer
-from delivery.errors import Busy, InvalidName, NotFound, Refused, Unreachable
-from delivery.records import Run
 from flows.deploy_to_triton import deploy_to_triton
 from flows.train_register_reload import train_register_reload
+from interlock.errors import Busy, InvalidName, NotFound, Refused, Unreachable
+from interlock.records import Run
+from interlock.store import Writer
 
 ROW = {"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
 
@@ -125,7 +126,7 @@ def test_triton_down_is_unreachable(unchanged, free_port):
 
 def test_two_releases_at_once(unchanged):
     with (
-        unchanged.store.writer("best_model", Run(flow_run_id="f-1", flow_run_name="the-first")),
+        Writer.locked(unchanged.store, "best_model", Run(flow_run_id="f-1", flow_run_name="the-first")),
         pytest.raises(Busy, match="the-first.*serves"),
     ):
         deploy_to_triton()
@@ -135,7 +136,7 @@ def test_a_killed_triton_comes_back_with_the_decided_version(enrolled):
     import os
     import signal
 
-    from stack.processes import Supervisor
+    from interlock.stack.supervisor import Supervisor
 
     supervisor, before = Supervisor(enrolled.settings), version_on_triton(enrolled)
     killed = supervisor.pids()["triton"]

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from faults.fake_mlflow import fake_mlflow
 
-from adapters.mlflow_registry import MlflowRegistry, Registration
-from delivery.errors import NotFound, Refused
+from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
+from interlock.errors import NotFound, Refused
 
 SHA256 = "0" * 64
 

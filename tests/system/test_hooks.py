@@ -4,10 +4,11 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed
 
-from delivery.records import Run
-from delivery.release import Release
 from flows.recover_run import recover_run
 from flows.train_register_reload import train_register_reload
+from interlock.records import Run
+from interlock.release.steps import Release
+from interlock.store import Writer
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_the_hook_leaves_another_runs_release_alone(api, live):
     """An open journal of a run that still lives is not its business, whatever model it names."""
     from fakes import RUN
 
-    from delivery.attempt import released
+    from interlock.release.open import released
 
     candidate = api.place.registry.candidate("best_model", "A", live.version_of("A"))
     stranger = FlowRun(flow_id="00000000-0000-0000-0000-000000000000", name="other", parameters={})
@@ -50,7 +51,7 @@ def test_a_chat_that_is_gone_does_not_stop_a_recovery(api, live):
     """The block was deleted between the release and its crash."""
     candidate = api.place.registry.candidate("best_model", "A", live.version_of("A"))
     killed = FlowRun(flow_id="00000000-0000-0000-0000-000000000000", name="killed", parameters={"chat": "nowhere"})
-    with api.store.writer("best_model", Run(flow_run_id=str(killed.id))) as writer:
+    with Writer.locked(api.store, "best_model", Run(flow_run_id=str(killed.id))) as writer:
         Release(writer, candidate, [], api.place.registry, Run(flow_run_id=str(killed.id)), "").snapshot()
 
     recover_run(train_register_reload, killed, Crashed())

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from blocks.prediction_log import PredictionLog
-from delivery.errors import NotFound, Unreachable
 from flows.retention import retention
 from flows.train_register_reload import train_register_reload
+from interlock.errors import NotFound, Unreachable
 
 
 @pytest.fixture

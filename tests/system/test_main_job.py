@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from stack.load import Load, confidence_of
+from demos.load import Load, confidence_of
 
 
 def deploy(stack, **parameters):

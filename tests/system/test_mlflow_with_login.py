@@ -13,10 +13,10 @@ import pytest
 from ports import free_ports
 from runs import wait_for
 
-from adapters.mlflow_registry import MlflowRegistry
 from blocks.mlflow_registry import MlflowRegistry as Block
 from flows.train_register_reload import train_register_reload
-from stack.parts import BIN
+from interlock.adapters.mlflow.registry import MlflowRegistry
+from interlock.stack.processes import BIN
 
 pytestmark = pytest.mark.in_turn
 

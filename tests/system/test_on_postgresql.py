@@ -9,8 +9,8 @@ from ports import free_ports
 from postgres import debian_postgres
 from sqlalchemy import create_engine, text
 
-from blocks.settings import Listener
-from stack.parts import BIN, ROOT
+from interlock.settings import Listener
+from interlock.stack.processes import BIN, ROOT
 
 DATABASES = ("prefect", "mlflow", "features", "log")
 

@@ -14,8 +14,8 @@ from planted import PLANTED
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from stack.parts import parts
-from stack.processes import Supervisor
+from interlock.stack.processes import parts
+from interlock.stack.supervisor import Supervisor
 
 EVIL = "http://evil.example"
 SIMPLE = [{"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}, {}]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stack.parts import ROOT
+from interlock.stack.processes import ROOT
 
 
 @pytest.fixture

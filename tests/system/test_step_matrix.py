@@ -22,8 +22,8 @@ from runs import deploy_like_ours, start, wait_for
 
 from flows.recover_run import recover_run
 from flows.train_register_reload import train_register_reload
-from stack.parts import ROOT
-from stack.processes import Supervisor
+from interlock.stack.processes import ROOT
+from interlock.stack.supervisor import Supervisor
 
 STEPS = list(INSIDE)
 AFTER_COMMIT = STEPS[STEPS.index("commit") + 1 :]

@@ -10,13 +10,13 @@ from wire import wire
 
 from blocks.chat_webhook import ChatWebhook
 from blocks.model_repository import ModelRepository
-from delivery.store import Store
 from flows.batch_predict import batch_predict
 from flows.manual_rollback import manual_rollback
 from flows.reconcile import reconcile
 from flows.recover_run import recover_run
 from flows.retention import retention
 from flows.train_register_reload import train_register_reload
+from interlock.store import Store
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from wire import wire
 
 from blocks.automations import SILENT, save_automation
 from blocks.serving_api import ServingApi
-from stack.processes import Supervisor
+from interlock.stack.supervisor import Supervisor
 
 WITH_WORKER_S = 30.0
 BY_SCHEDULE_S = 90.0

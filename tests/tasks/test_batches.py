@@ -15,9 +15,10 @@ from pyarrow import parquet
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
-from adapters.feature_store import FeatureStore as Tables
 from blocks.feature_store import FeatureStore
-from delivery.errors import (
+from demos.credit_table import TABLE, credit_table
+from interlock.adapters.feature_store import FeatureStore as Tables
+from interlock.errors import (
     Busy,
     CorruptRecord,
     Damaged,
@@ -29,9 +30,9 @@ from delivery.errors import (
     Unreadable,
     Unwritable,
 )
+from interlock.serving.app import create_app
+from interlock.store import Writer
 from learners.credit_score import LEARNER
-from serving.app import create_app
-from stack.credit_table import TABLE, credit_table
 
 COLUMNS = ["position", "customer_id", "predict", "confidence", "model", "version", "run_id", "batch"]
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
@@ -140,7 +141,7 @@ def test_a_batch_goes_on_only_for_the_same_question(store, root, file, tmp_path)
 
 
 def test_one_run_at_a_time_makes_a_batch(store, root, file):
-    from adapters.batch_folder import BatchFolder
+    from interlock.batch.folder import BatchFolder
 
     with BatchFolder(root).open("b"), pytest.raises(Busy, match="batch b is being made by another run"):
         make(store, root, parquet=file)
@@ -153,7 +154,7 @@ def test_a_version_that_was_refused_meanwhile_answers_no_more(tmp_path, root, fi
     with pytest.raises(KeyboardInterrupt):
         make(store, root, parquet=file, parts=2)
     sha256 = store.manifest("best_model", 1).sha256
-    with store.writer("best_model", RUN) as writer:
+    with Writer.locked(store, "best_model", RUN) as writer:
         writer.refuse_digest(sha256, 1, "rolled back")
 
     with pytest.raises(DigestRefused, match="v1 is refused: rolled back"):
@@ -266,7 +267,7 @@ def test_a_file_that_is_damaged_inside_is_refused_when_it_is_read(store, root, f
 
 
 def test_a_file_that_changes_under_the_run_is_refused(store, root, file):
-    from adapters.rows_file import RowsFile
+    from interlock.batch.rows_file import RowsFile
 
     looked = RowsFile.at(Path(file))
     write(Path(file), rows=900)

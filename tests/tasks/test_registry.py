@@ -5,7 +5,7 @@ from fakes import candidate_of, manifest_of, onnx_of
 from wire import wire
 
 from blocks.mlflow_registry import MlflowRegistry
-from delivery.errors import DigestMismatch, InvalidName
+from interlock.errors import DigestMismatch, InvalidName
 from tasks.registry import champion, resolve
 
 API = "/api/2.0/mlflow"

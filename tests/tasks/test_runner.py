@@ -7,7 +7,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import ValidationError
 
 from blocks.batch_folder import BatchFolder
-from delivery.errors import Refused
+from interlock.errors import Refused
 from tasks.runner import runner_of
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hostile import ROWS, classifier, endless, maps
 
-from delivery.confined.answering import answered, opened
-from delivery.confined.protocol import Failed, Misshapen, Question
+from interlock.model.confined.answering import answered, opened
+from interlock.model.confined.protocol import Failed, Misshapen, Question
 
 
 class Counted:

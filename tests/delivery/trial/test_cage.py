@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from delivery.trial import process
+from interlock.model.trial import process
 
 MIB = 1024 * 1024
 
@@ -18,7 +18,7 @@ def inside(script: str, memory_bytes: int = 64 * MIB, cpu_s: int = 5, parent: in
 import json, os, resource, sys
 *sys.path, handle = sys.argv[1:]
 say = lambda said: os.write(int(handle), json.dumps(said).encode())
-from delivery.confined import cage
+from interlock.model.confined import cage
 cage.confine({os.getpid() if parent is None else parent}, {memory_bytes}, {cpu_s})
 """
     command = [setup + script if part == process.BOOT else part for part in process.COMMAND]

@@ -6,8 +6,8 @@ from hostile import OPSETS, calling, classifier, constant, doubling, function, m
 from onnx import ModelProto, TensorProto, helper
 from onnx.helper import make_node, make_tensor_value_info
 
-from delivery.confined.content import examined
-from delivery.confined.protocol import Failed, Forbidden, Question
+from interlock.model.confined.content import examined
+from interlock.model.confined.protocol import Failed, Forbidden, Question
 
 
 def examine(onnx: ModelProto | bytes, max_nodes: int = 20_000) -> dict:

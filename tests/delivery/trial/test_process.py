@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from delivery.errors import Refused
-from delivery.trial import process
-from delivery.trial.process import Cut, Ended, run
+from interlock.errors import Refused
+from interlock.model.trial import process
+from interlock.model.trial.process import Cut, Ended, run
 
 SAY = "import os, sys; say = lambda text: os.write(int(sys.argv[-1]), text)\n"
 

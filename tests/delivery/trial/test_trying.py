@@ -43,11 +43,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
-from delivery.errors import Broken, Damaged, Refused, SmokeFailed, TooSlow, TrialFailed, Unreadable
-from delivery.manifest import Golden, Manifest
-from delivery.trial import Limits, Trial, process, question, try_out, trying
-from learners.conversion import OPSET, OnnxClassifier
-from learners.training import Trained
+from interlock.errors import Broken, Damaged, Refused, SmokeFailed, TooSlow, TrialFailed, Unreadable
+from interlock.model.manifest import Golden, Manifest
+from interlock.model.trial import Limits, Trial, process, question, try_out, trying
+from interlock.training.convert import OPSET, OnnxClassifier
+from interlock.training.train import Trained
 
 MIB = 1024 * 1024
 BRIEF = Limits(cpu_s=1)
@@ -254,7 +254,8 @@ def test_the_child_dies_with_the_releasing_process(tmp_path):
     """SIGKILL leaves it no time to end anybody."""
     put(tmp_path, endless())
     script = (
-        "import sys; from pathlib import Path; from delivery.manifest import Manifest; from delivery.trial import *\n"
+        "import sys; from pathlib import Path; from interlock.model.manifest import Manifest\n"
+        "from interlock.model.trial import *\n"
         "folder = Path(sys.argv[1]); manifest = Manifest.model_validate_json((folder / 'manifest.json').read_bytes())\n"
         "try_out(folder, manifest, Limits(cpu_s=60, wall_s=60))"
     )

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from delivery.confined.protocol import End, Step
-from delivery.errors import Broken, Damaged, Refused, SmokeFailed, TrialFailed, Unreadable
-from delivery.trial.process import Cut, Ended
-from delivery.trial.verdict import ENDS, said_by
+from interlock.errors import Broken, Damaged, Refused, SmokeFailed, TrialFailed, Unreadable
+from interlock.model.confined.protocol import End, Step
+from interlock.model.trial.process import Cut, Ended
+from interlock.model.trial.verdict import ENDS, said_by
 
 BEGUN = {"step": Step.LOAD}
 

@@ -1,0 +1,28 @@
+"""
+The library of Interlock: a release of a model is proven, decided, followed, watched and undone here.
+
+A room imports only rooms above it in this table; the import linter holds it.
+
+    outbound      nobody outside is told, this machine is asked directly: applied here, before any library is imported
+    errors        every error, and what to do about it
+    clock         UTC stamps
+    names         the rules for names, aliases and versions
+    records       what is written down: Candidate, Current, Journal, HistoryEntry
+    secret_file   a secret in a file of its owner's
+    settings      where everything is, from the environment
+    model         what a model is: manifest, rows, golden answers, sessions, the trial of a candidate
+    store         the model repository on disk, and its only writer
+    training      learner -> data -> fitted model -> ONNX -> manifest
+    release       the steps of a release, a rollback, and the one way back
+    upkeep        what does each replica serve, what disagrees, and making it agree
+    adapters      clients of the outside: MLflow, Triton, the serving app, databases, chat
+    batch         whole tables, answered by one version
+    serving       the prediction app; knows nothing of Prefect
+    environment   store, registry, engines and run in one object
+    stack         everything on one machine
+    cli           the command `interlock`
+"""
+
+from interlock import outbound
+
+outbound.apply()

@@ -1,0 +1,10 @@
+"""
+MLflow, by its REST API.
+
+    api         what the others have in common
+    registry    versions, aliases and artifacts
+    experiment  whether trainings can be logged, asked before one is made
+    flavour     the scikit-learn model of a run, by MLflow's own client in a process of its own
+    confusion   the confusion matrix as a picture
+    tracking    training runs
+"""

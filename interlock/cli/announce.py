@@ -1,0 +1,57 @@
+"""Tell people what an operator, or the loop, did: in the chat, and on the model's page in Prefect."""
+
+import logging
+from dataclasses import dataclass
+
+from interlock.adapters.notify import Chat, Silence, Webhook
+from interlock.errors import DeliveryError
+from interlock.release.message import message, of_rollback
+from interlock.release.page import page_key, page_name, release_page
+from interlock.release.steps import Release
+from interlock.settings import Settings
+from interlock.stack.errors import StackError
+from interlock.stack.prefect_api import PrefectApi
+
+log = logging.getLogger(__name__)
+CHAT_S = 5.0
+PREFECT_S = 2.0
+"""Most seconds that each may take; what is told is done by then, and is not undone for it."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is told; Prefect is asked over its API, because importing it costs two seconds."""
+
+    chat: Chat
+    prefect: PrefectApi
+    ui: str
+
+    def link(self, flow_run_id: str) -> str:
+        """Return where a flow run is seen."""
+        return f"{self.ui}/runs/flow-run/{flow_run_id}"
+
+    def hear_of(self, rollback: Release) -> None:
+        """Tell of a rollback that is done, and put it on the model's newest page."""
+        candidate = rollback.candidate
+        subject = f"{candidate.model} {candidate.alias} v{candidate.version} (run {candidate.run_id})"
+        serves = rollback.current.describe(candidate.alias)
+        self.chat.say(message("ROLLED BACK", subject, of_rollback(rollback), serves))
+        self._publish(page_name(candidate.model, candidate.alias), release_page(rollback))
+
+    def hear_no(self, model: str, alias: str, error: DeliveryError) -> None:
+        """Tell of a rollback that was not made."""
+        self.chat.say(message("ROLLBACK FAILED", f"{model} {alias}", str(error)))
+
+    def _publish(self, name: str, markdown: str) -> None:
+        page = {"key": page_key(name), "type": "markdown", "description": "By the operator", "data": markdown}
+        try:
+            self.prefect.post("artifacts/", page)
+        except StackError as error:
+            log.warning("the page %s in Prefect still says what was before: %s", page["key"], error)
+
+
+def people(settings: Settings) -> People:
+    """Return whom *settings* name; nothing is opened before the first message."""
+    chat = Webhook(settings.chat_url.get_secret_value(), CHAT_S) if settings.chat_url else Silence()
+    prefect = PrefectApi(settings.prefect_reached, settings.prefect_auth, PREFECT_S)
+    return People(chat, prefect, settings.prefect_ui)

@@ -1,0 +1,95 @@
+"""
+scikit-learn -> ONNX: one float tensor in, `label` and `probabilities` out; and whether both say the same.
+
+The opset is one that the onnxruntime of Triton's older images knows too. A model whose values are large beside their
+spread (ids, epoch seconds) loses digits in float32: parity finds that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.base import BaseEstimator
+
+from interlock.errors import ParityFailed
+from interlock.model.manifest import Labels, Rows
+from interlock.training.learner import ParityBounds
+
+INPUT = "input"
+OUTPUTS = ["label", "probabilities"]
+OPSET = {"": 17, "ai.onnx.ml": 3}
+
+
+def convert(fitted: BaseEstimator, features: int) -> bytes:
+    """Return the fitted classifier as the bytes of an ONNX file: `input` (n, features) float32."""
+    model = to_onnx(
+        fitted,
+        initial_types=[(INPUT, FloatTensorType([None, features]))],
+        options={"zipmap": False},
+        target_opset=OPSET,
+    )
+    return bytes(model.SerializeToString())
+
+
+class OnnxClassifier:
+    """The answers of onnxruntime for the bytes of an ONNX file."""
+
+    def __init__(self, onnx: bytes) -> None:
+        """Load on one thread, as the engines do."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+
+    def predict(self, rows: Rows) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """Return labels, shape (n,), and probabilities, shape (n, classes), of *rows*, shape (n, features)."""
+        labels, probabilities = self._session.run(OUTPUTS, {INPUT: rows})
+        return np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the ONNX is from scikit-learn on held-out rows."""
+
+    same_labels: float
+    close_probabilities: float
+    worst_row: int
+    worst_difference: float
+
+    def as_metrics(self) -> dict[str, float]:
+        """Return the numbers under the names that MLflow shows."""
+        return {
+            "parity_same_labels": self.same_labels,
+            "parity_close_probabilities": self.close_probabilities,
+            "parity_worst_row": float(self.worst_row),
+            "parity_worst_difference": self.worst_difference,
+        }
+
+
+def check_parity(fitted: BaseEstimator, onnx: OnnxClassifier, rows: Rows, bounds: ParityBounds) -> Parity:
+    """
+    Measure how far the ONNX is from the fitted classifier on *rows*.
+
+    Raises:
+        ParityFailed: Further than *bounds* allow; the message names the worst row.
+    """
+    labels, probabilities = onnx.predict(rows)
+    difference = np.abs(fitted.predict_proba(rows) - probabilities).max(axis=1)
+    difference[~np.isfinite(difference)] = np.inf
+    parity = Parity(
+        same_labels=float(np.mean(labels == np.ravel(fitted.predict(rows)))),  # CatBoost gives a column
+        close_probabilities=float(np.mean(difference <= bounds.tolerance)),
+        worst_row=int(difference.argmax()),
+        worst_difference=float(difference.max()),
+    )
+    if parity.same_labels < bounds.labels or parity.close_probabilities < bounds.probabilities:
+        msg = (
+            f"the ONNX differs from scikit-learn: same labels {parity.same_labels:.4%}, at least {bounds.labels:.4%}; "
+            f"probabilities within {bounds.tolerance:g} {parity.close_probabilities:.4%}, "
+            f"at least {bounds.probabilities:.4%}; "
+            f"worst is held-out row {parity.worst_row}, off by {parity.worst_difference:.3g}"
+        )
+        raise ParityFailed(msg)
+    return parity
