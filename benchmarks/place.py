@@ -58,7 +58,7 @@ def serving_app(variables: Mapping[str, str]) -> Iterator[tuple[str, subprocess.
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     ours = {**os.environ, **variables, "INTERLOCK_SERVING_PORT": str(port), "INTERLOCK_SERVING_CONTROL_PORT": "0"}
-    process = subprocess.Popen([sys.executable, "-m", "serving"], env=ours, cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "interlock.serving"], env=ours, cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     try:
         until_up(f"{url}/healthz")

@@ -1,4 +1,4 @@
-"""`python -m serving`: serve the decisions of one model repository; settings from the environment."""
+"""`python -m interlock.serving`: serve the decisions of one model repository; settings from the environment."""
 
 import logging
 import sys

@@ -125,7 +125,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
     if not settings.serving_urls:
         yield Part(
             "serving",
-            [sys.executable, "-m", "serving"],
+            [sys.executable, "-m", "interlock.serving"],
             health=f"{settings.local_url('serving_control')}/healthz",
             ports=("serving", "serving_control"),
             environment={

@@ -16,7 +16,7 @@ def test_a_message_arrives_as_text():
 
 
 def test_a_failure_is_logged_without_the_url_and_not_raised(free_port, caplog):
-    with caplog.at_level(logging.DEBUG, logger="adapters"):
+    with caplog.at_level(logging.DEBUG, logger="interlock.adapters"):
         assert not Webhook(f"http://127.0.0.1:{free_port}/hook/secret", 1).say("hello")
 
     assert "the chat was not told (Unreachable): hello" in caplog.text

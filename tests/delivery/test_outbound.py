@@ -18,7 +18,7 @@ from interlock.settings import Settings
 from interlock.stack.processes import ROOT, environment
 from interlock.stack.triton import server as triton_server
 
-PACKAGES = ("adapters", "blocks", "delivery", "flows", "learners", "serving", "stack", "tasks", "benchmarks")
+PACKAGES = ("benchmarks", "blocks", "demos", "flows", "interlock", "learners", "tasks")
 IN_THE_STUB = {"interlock.stack.triton.onnxruntime_backend"}
 """Runs inside Triton's stub, in the environment that `interlock.stack.triton.server` gives to it."""
 ASKERS = """

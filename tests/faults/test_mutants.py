@@ -11,7 +11,7 @@ from faults.mutants import MUTANTS, Mutant
 from faults.share import share
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("adapters", "blocks", "delivery", "flows", "learners", "serving", "stack", "tasks", "tests")
+PACKAGES = ("blocks", "demos", "flows", "interlock", "learners", "tasks", "tests")
 FAILED = 1
 """pytest's status when a test failed; anything else is no verdict."""
 

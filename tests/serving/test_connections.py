@@ -301,7 +301,7 @@ def test_a_hundred_clients_that_hang_up_in_mid_body_leave_a_line_and_no_tracebac
             time.sleep(0.01)
         assert httpx.get(f"{url}/metrics").text.count('status="499"} 100.0') == 1
 
-    lines = [record for record in caplog.records if record.name.startswith(("serving", "uvicorn"))]
+    lines = [record for record in caplog.records if record.name.startswith(("interlock.serving", "uvicorn"))]
     assert [record for record in lines if record.exc_info] == []
     assert 1 <= sum("hung up" in record.message for record in lines) <= 5
 
@@ -313,7 +313,7 @@ def test_a_hundred_clients_that_send_garbage_leave_a_line(live, caplog, monkeypa
             with connected(url, 1, b"\x00\r\n\r\n") as (client,):
                 told(client)
 
-    lines = [record.message for record in caplog.records if record.name.startswith(("serving", "uvicorn"))]
+    lines = [record.message for record in caplog.records if record.name.startswith(("interlock.serving", "uvicorn"))]
     assert 1 <= sum("were refused so far" in line for line in lines) <= 5
     assert len(lines) < 15
 

@@ -23,7 +23,7 @@ UP_S = 60
 
 @contextmanager
 def process(store) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """`python -m serving` over the repository, alive."""
+    """`python -m interlock.serving` over the repository, alive."""
     (port,) = free_ports(1)
     ours = {
         "PORT": str(port),
@@ -35,7 +35,7 @@ def process(store) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     }
     variables = os.environ | {f"INTERLOCK_SERVING_{name}": value for name, value in ours.items()}
     url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([sys.executable, "-m", "serving"], env=variables) as app:
+    with subprocess.Popen([sys.executable, "-m", "interlock.serving"], env=variables) as app:
         try:
             deadline = time.monotonic() + UP_S
             while not answers(url):

@@ -224,7 +224,7 @@ def serving(store, folder, url):
         "INTERLOCK_SERVING_LOG_URL": url,
         "INTERLOCK_SERVING_LOG_FOLDER": str(folder),
     }
-    process = subprocess.Popen([sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | environment)
+    process = subprocess.Popen([sys.executable, "-m", "interlock.serving"], cwd=ROOT, env=os.environ | environment)
 
     def answers():
         try:

@@ -144,7 +144,7 @@ import asyncio, sys
 from pathlib import Path
 import numpy as np
 import psutil
-from serving import memory
+from interlock.serving import memory
 memory.free_bytes = lambda: 300 * 2**20
 from interlock.store import Store
 from interlock.serving.in_process import OnnxSource

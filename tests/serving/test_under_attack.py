@@ -36,7 +36,7 @@ SENT = (
 
 @contextmanager
 def app(store, folder, files=FILES):
-    """`python -m serving` as a process that may open *files* files; yield it, its public and its control address."""
+    """`python -m interlock.serving` as a process that may open *files* files; yield it, its public and its control address."""
     public, control = free_ports(2)
     environment = {
         "INTERLOCK_SERVING_PORT": str(public),
@@ -45,7 +45,7 @@ def app(store, folder, files=FILES):
         "INTERLOCK_SERVING_TOKENS": TOKEN,
         "INTERLOCK_SERVING_LOG_FOLDER": str(folder / "log"),
     }
-    command = ["/bin/sh", "-c", f"ulimit -n {files}; exec {sys.executable} -m serving"]
+    command = ["/bin/sh", "-c", f"ulimit -n {files}; exec {sys.executable} -m interlock.serving"]
     with (folder / "stderr").open("wb") as said:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stderr=said)
     urls = [f"http://127.0.0.1:{port}" for port in (public, control)]

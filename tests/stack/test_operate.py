@@ -164,7 +164,7 @@ def test_a_period_that_is_none_is_refused(every, interlock, here):
 def test_a_pass_that_hangs_ends_the_process_and_says_where(home):
     """Supervisor, or whoever keeps the loop alive, starts it anew."""
     hanging = (
-        "import threading, types\nfrom stack import loop\nloop.PASS_S = 0.5\n"
+        "import threading, types\nfrom interlock.cli import loop\nloop.PASS_S = 0.5\n"
         "def hang_here(*_): threading.Event().wait()\n"
         "store = types.SimpleNamespace(models=hang_here)\n"
         "loop.reconcile_for_ever(types.SimpleNamespace(store=store), 0.01, None)\n"

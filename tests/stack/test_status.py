@@ -16,8 +16,8 @@ HOLD = """
 import sys
 from pathlib import Path
 from interlock.records import Run
-from interlock.store import Store
-with Store(Path(sys.argv[1])).writer("best_model", Run(who="test")):
+from interlock.store import Store, Writer
+with Writer.locked(Store(Path(sys.argv[1])), "best_model", Run(who="test")):
     print("holding", flush=True)
     sys.stdin.read()
 """

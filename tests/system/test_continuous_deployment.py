@@ -196,7 +196,7 @@ def test_a_tick_while_somebody_releases_skips_and_tells_nobody(model):
 
 LAUNCH = """
 import pathlib, subprocess, sys
-pathlib.Path(sys.argv[1]).write_text(str(subprocess.Popen([sys.executable, "-m", "serving"]).pid))
+pathlib.Path(sys.argv[1]).write_text(str(subprocess.Popen([sys.executable, "-m", "interlock.serving"]).pid))
 """
 
 

@@ -14,6 +14,7 @@ from demos.credit_table import TABLE, credit_table
 from flows.train_register_reload import train_register_reload
 from interlock.adapters.feature_store import FeatureStore as Tables
 from interlock.errors import InvalidTraining, NotFound, Unreachable
+from interlock.stack.processes import BIN
 from interlock.store import Store
 
 PARAMETERS = {
@@ -92,7 +93,7 @@ def test_a_feature_store_without_the_table_or_away_ends_the_run(app, api, tmp_pa
 
 
 def test_seed_credit_fills_the_stacks_feature_store(stack):
-    done = stack.interlock("seed-credit", "--rows", "300", "--seed", "5")
+    done = stack.run(f"{BIN}/python", "-m", "demos", "seed-credit", "--rows", "300", "--seed", "5")
 
     assert done.returncode == 0, done.stderr
     table = Tables(stack.settings.feature_store.get_secret_value()).read(f"SELECT * FROM {TABLE}")

@@ -46,7 +46,7 @@ def test_the_demo_of_the_credit_score_leaves_everything_in_postgresql(server, ho
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{server}/prefect",
         "MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg://{server}/mlflow",
     }
-    demo = [f"{BIN}/interlock", "demo-credit"]
+    demo = [f"{BIN}/python", "-m", "demos", "credit"]
 
     done = subprocess.run(demo, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=840, check=False)
 
