@@ -1,5 +1,7 @@
 r"""
-Credit score: Poor, Standard or Good, from a table of customers in a feature store (`python -m demos seed-credit` makes one).
+Credit score: Poor, Standard or Good, from a table of customers in a feature store.
+
+`python -m demos seed-credit` makes such a table.
 
     missing numbers -> median -> RobustScaler      \
                                                     CatBoost, or scikit-learn's gradient boosting without it

@@ -12,7 +12,7 @@ EXAMPLES = {
     "best_model": ["params='{\"C\": 0.5}'"],
     "credit": ["learner=credit_score", "model=credit", "threshold=0.8"],
 }
-"""What trains the models of README: the default of every flow, and the credit score of `python -m demos seed-credit`."""
+"""What trains the models of README: every flow's default, and the credit score of `python -m demos seed-credit`."""
 
 
 def lines(settings: Settings) -> list[str]:

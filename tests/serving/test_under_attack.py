@@ -36,7 +36,7 @@ SENT = (
 
 @contextmanager
 def app(store, folder, files=FILES):
-    """`python -m interlock.serving` as a process that may open *files* files; yield it, its public and its control address."""
+    """`python -m interlock.serving` with at most *files* open files; yield it, its public and its control address."""
     public, control = free_ports(2)
     environment = {
         "INTERLOCK_SERVING_PORT": str(public),
