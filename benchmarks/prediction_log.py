@@ -29,7 +29,8 @@ from benchmarks.shelf import Shelf
 from demos.credit_table import credit_table
 from demos.load import Question
 from interlock.adapters.serving.engine import serving_engine
-from interlock.records import Run
+from interlock.records import SERVING_API, EngineRef, Run
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.release.steps import carry_out
 from interlock.store import Store
@@ -47,16 +48,10 @@ BATCH = 100
 def release(home: Path, url: str) -> None:
     """Release the credit model to the app at *url*; every app over the same repository follows."""
     trained = train("credit_score", LEARNER, LEARNER.Params(), LEARNER.dataset(credit_table(10_000)))
-    shelf, engine = Shelf(), serving_engine("dev", [url], TOKEN)
+    shelf, engine = Shelf(), serving_engine(EngineRef(kind=SERVING_API, name="dev", urls=(url,)), TOKEN)
+    env = Environment(Store(home / "repository"), shelf, lambda _: engine, Run(who="bench"))
     candidate = shelf.put(1, trained.onnx, trained.manifest("benchmark"))
-    with released(
-        Store(home / "repository"),
-        candidate,
-        [engine],
-        engine_for=lambda _: engine,
-        registry=shelf,
-        run=Run(who="bench"),
-    ) as made:
+    with released(env, candidate, [engine]) as made:
         carry_out(made)
 
 

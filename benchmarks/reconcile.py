@@ -16,6 +16,7 @@ from interlock.cli.loop import Rotation
 from interlock.model.manifest import Column, Golden, Manifest
 from interlock.records import Candidate, Current, EngineRef, HistoryEntry, Run, Variant
 from interlock.release.engine import Engine, Seen, Served
+from interlock.release.environment import Environment
 from interlock.store import Store, Writer
 from interlock.store.contents import sha256_of
 from interlock.upkeep.reconcile import Reconciler
@@ -99,7 +100,7 @@ def main() -> None:
         fill(store)
         mirror = Mirror(store)
         engine = Engine(REF, [mirror])  # type: ignore[list-item]
-        reconciler = Reconciler(store, lambda _: engine, mirror, RUN)  # type: ignore[arg-type]
+        reconciler = Reconciler(Environment(store, mirror, lambda _: engine, RUN))  # type: ignore[arg-type]
         rotation = Rotation(every_s=30)
         disk, loop = [], []
         for _ in range(PASSES):
@@ -121,7 +122,7 @@ def main() -> None:
 def seconds(reconciler: Reconciler, audit: list[str]) -> float:
     """Return how long a pass took; there was nothing to find."""
     started = time.perf_counter()
-    reports = reconciler.reconcile(reconciler.store.models(), audit)
+    reports = reconciler.reconcile(reconciler.env.store.models(), audit)
     if found := [report.told for report in reports if report.found]:
         raise SystemExit(f"there was something to do: {found[:3]}")
     return time.perf_counter() - started

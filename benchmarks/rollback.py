@@ -11,18 +11,19 @@ whole of it from the CLI through the worker.
 import subprocess
 import time
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from statistics import median
 
 import httpx
 import numpy as np
 
 from benchmarks.place import load_apart, own_stack, serving_app, table
-from benchmarks.swap import register
+from benchmarks.swap import register, release
 from interlock.adapters.mlflow.registry import MlflowRegistry
-from interlock.adapters.serving.engine import serving_engine
-from interlock.environment import Place, place
+from interlock.environment import environment
 from interlock.errors import Broken
 from interlock.records import Candidate, Run
+from interlock.release.environment import Environment
 from interlock.release.open import released, rolled_back
 from interlock.release.steps import carry_out
 from interlock.settings import Settings
@@ -52,17 +53,12 @@ def second_replica(settings: Settings) -> AbstractContextManager[tuple[str, subp
     )
 
 
-def failing_release(
-    where: Place, registry: MlflowRegistry, candidate: Candidate, urls: list[str]
-) -> tuple[float, float]:
+def failing_release(env: Environment, candidate: Candidate) -> tuple[float, float]:
     """Fail a check after the commit; return when it failed, and when all of the way back was over."""
-    engine = serving_engine("dev", urls, where.token)
     failed = 0.0
     try:
-        with released(
-            where.store, candidate, [engine], engine_for=lambda _: engine, registry=registry, run=RUN
-        ) as release:
-            carry_out(release, force=True)
+        with released(env, candidate, [], force=True) as release:
+            carry_out(release)
             failed = time.perf_counter()
             raise Broken("the check that fails")  # noqa: TRY301 - it stands for any check
     except Broken:
@@ -70,35 +66,25 @@ def failing_release(
         return failed, time.perf_counter()
 
 
-def by_the_machine(
-    where: Place, registry: MlflowRegistry, candidate: Candidate, urls: list[str]
-) -> tuple[list[float], int]:
+def by_the_machine(env: Environment, candidate: Candidate, urls: list[str]) -> tuple[list[float], int]:
     """Fail 100 releases; return the milliseconds of each way back, and how many requests failed."""
     with ExitStack() as asking:
         tallies = [asking.enter_context(load_apart(url, rate=RATE, threads=2)) for url in urls]
-        ways = [failing_release(where, registry, candidate, urls) for _ in range(ROUNDS)]
+        ways = [failing_release(env, candidate) for _ in range(ROUNDS)]
     wrong = sorted(at for tally in tallies for at, version in tally.answered if version == candidate.version)
     took = [max((at for at in wrong if begin <= at < end), default=begin) - begin for begin, end in ways]
     return [seconds * 1000 for seconds in took], sum(tally.failed for tally in tallies)
 
 
-def by_hand(where: Place, urls: list[str], pair: list[Candidate]) -> tuple[list[dict[str, float]], int]:
+def by_hand(env: Environment, urls: list[str], pair: list[Candidate]) -> tuple[list[dict[str, float]], int]:
     """Go back and forth 100 times; return the milliseconds of each step, and how many requests failed."""
-    engine, took = serving_engine("dev", urls, where.token), list[dict[str, float]]()
+    took = list[dict[str, float]]()
     with ExitStack() as asking:
         tallies = [asking.enter_context(load_apart(url, rate=RATE, threads=2)) for url in urls]
         for number in range(ROUNDS):
-            with rolled_back(
-                where.store,
-                pair[0].model,
-                "A",
-                pair[number % 2].version,
-                engine_for=lambda _: engine,
-                registry=where.registry,
-                run=RUN,
-                why="",
-            ) as rollback:
-                carry_out(rollback, force=True)
+            version = pair[number % 2].version
+            with rolled_back(env, pair[0].model, "A", version, why="", force=True) as rollback:
+                carry_out(rollback)
             took.append({check.step: check.ms for check in rollback.checks})
     return took, sum(tally.failed for tally in tallies)
 
@@ -133,18 +119,14 @@ def from_the_cli(
 def main() -> None:
     """Measure all of it and print a table."""
     with own_stack() as settings, second_replica(settings) as (other, _):
-        where, urls = place(settings), [settings.serving[0], other]
-        first, second = (register(settings, where, c) for c in (1.0, 10.0))
-        engine = serving_engine("dev", urls, where.token)
-        with released(
-            where.store, first, [engine], engine_for=lambda _: engine, registry=where.registry, run=RUN
-        ) as made:
-            carry_out(made)
-        alive, failed_alive = by_the_machine(where, where.registry, second, urls)
-        dead, failed_dead = by_the_machine(where, MlflowRegistry(DEAD), second, urls)
-        hand, failed_hand = by_hand(where, urls, [second, first])
+        env, urls = environment(settings, "benchmark"), [settings.serving[0], other]
+        first, second = (register(settings, c) for c in (1.0, 10.0))
+        release(env, first, tuple(urls))
+        alive, failed_alive = by_the_machine(env, second, urls)
+        dead, failed_dead = by_the_machine(replace(env, registry=MlflowRegistry(DEAD)), second, urls)
+        hand, failed_hand = by_hand(env, urls, [second, first])
         with httpx.Client(base_url=settings.serving[0]) as app:
-            through, ended = from_the_cli(settings, app, where.store, [first, second])
+            through, ended = from_the_cli(settings, app, env.store, [first, second])
     table(
         f"the way back, {ROUNDS} times each, 2 replicas",
         [

@@ -16,17 +16,18 @@ import psutil
 
 from benchmarks.place import own_stack, table
 from demos.load import Load, confidence_of
-from interlock.adapters.mlflow.registry import Registration
+from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
 from interlock.adapters.mlflow.tracking import MlflowTracking
-from interlock.adapters.serving.engine import serving_engine
-from interlock.environment import Place, place
-from interlock.records import Candidate, Run
+from interlock.environment import environment
+from interlock.records import SERVING_API, Candidate, EngineRef
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.release.steps import carry_out
 from interlock.settings import Settings
 from interlock.stack.prefect_api import PrefectApi
 from interlock.stack.processes import BIN, ROOT, client_environment
 from interlock.stack.supervisor import Supervisor
+from interlock.store import Store
 from interlock.training.train import train
 from learners.iris import Iris, IrisParams
 
@@ -35,36 +36,35 @@ RUNS = 5
 OWN_STEPS = ("materialize", "load", "ready", "smoke", "commit", "switch", "confirm")
 
 
-def register(settings: Settings, where: Place, c: float) -> Candidate:
+def register(settings: Settings, c: float) -> Candidate:
     """Train and register iris with *c*."""
     trained = train("iris", Iris(), IrisParams(C=c))
     tracking = MlflowTracking(settings.mlflow, "benchmark")
     run = tracking.log(tracking.open_run(uuid4().hex, trained.sha256), trained)
     tags = {"sha256": trained.sha256}
-    version = where.registry.register(Registration("best_model", run.run_id, run.source, run.model_id, tags))
-    return where.registry.candidate("best_model", "A", version)
+    registry = MlflowRegistry(settings.mlflow, auth=settings.mlflow_auth)
+    version = registry.register(Registration("best_model", run.run_id, run.source, run.model_id, tags))
+    return registry.candidate("best_model", "A", version)
 
 
-def release(settings: Settings, where: Place, candidate: Candidate) -> dict[str, float]:
+def release(env: Environment, candidate: Candidate, urls: tuple[str, ...]) -> dict[str, float]:
     """Release a version; return the milliseconds of each step."""
-    engine = serving_engine("dev", settings.serving_control, where.token)
-    with released(
-        where.store, candidate, [engine], engine_for=where.engine_for, registry=where.registry, run=Run(who="benchmark")
-    ) as made:
+    engine = env.engine_for(EngineRef(kind=SERVING_API, name="dev", urls=urls))
+    with released(env, candidate, [engine]) as made:
         carry_out(made)
     return {check.step: check.ms for check in made.checks}
 
 
 def measure_swaps(settings: Settings) -> list[tuple[str, str, str]]:
     """Swap back and forth under load."""
-    where = place(settings)
-    pair = [register(settings, where, c) for c in (1.0, 10.0)]
-    release(settings, where, pair[1])
+    env, urls = environment(settings, "benchmark"), settings.serving_control
+    pair = [register(settings, c) for c in (1.0, 10.0)]
+    release(env, pair[1], urls)
     quiet = Load(settings.serving[0], rate=100)
     with quiet:
         time.sleep(10)
     with Load(settings.serving[0], rate=100) as load:
-        steps = [release(settings, where, pair[i % 2]) for i in range(SWAPS)]
+        steps = [release(env, pair[i % 2], urls) for i in range(SWAPS)]
     truth = {c.version: confidence_of(settings.serving[0], c.version) for c in pair}
     tally = load.tally
     pid = Supervisor(settings).pids()["serving"]
@@ -101,7 +101,7 @@ def measure_flows(settings: Settings) -> list[tuple[str, str, str]]:
         tasks = api.post("task_runs/filter", tasks_body)
         confirmed = next(task["end_time"] for task in tasks if task["name"].startswith("confirm"))
         lives.append((_time(confirmed) - _time(run["start_time"])).total_seconds())
-        store = place(settings).store
+        store = Store(settings.repository_root)
         entry = store.entry("best_model", store.current("best_model").epoch)
         owns.append(sum(check.ms for check in entry.checks if check.step in OWN_STEPS) if entry else 0.0)
     return [

@@ -29,10 +29,11 @@ from benchmarks.place import environment, load_apart, table, until_up
 from benchmarks.shelf import Shelf
 from demos.bad_models import KINDS
 from demos.load import ROWS, triton_question
-from interlock.adapters.triton.engine import TritonReplica, triton_engine
+from interlock.adapters.triton.engine import TritonReplica, addresses, triton_engine
 from interlock.errors import Broken, DeliveryError
 from interlock.model.manifest import Manifest
-from interlock.records import Candidate, Current, Run
+from interlock.records import TRITON, Candidate, Current, EngineRef, Run
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.release.steps import carry_out
 from interlock.settings import Settings
@@ -75,16 +76,16 @@ class Ours:
         """Take the server."""
         self.shelf = Shelf()
         self.store = Store(settings.repository_root)
-        self.engine = triton_engine("dev", settings.triton, settings.triton_key().get_secret_value(), self.store)
+        ref = EngineRef(kind=TRITON, name="dev", urls=addresses(settings.triton))
+        self.engine = triton_engine(ref, settings.triton_key().get_secret_value(), self.store)
+        self.env = Environment(self.store, self.shelf, lambda _: self.engine, Run())
         self.follows: list[tuple[int, float]] = []
         self._time_follow()
 
     def release(self, candidate: Candidate, *, bad: bool = False) -> None:
         """Release; *bad*: somebody says so after the commit."""
-        with released(
-            self.store, candidate, [self.engine], engine_for=lambda _: self.engine, registry=self.shelf, run=Run()
-        ) as made:
-            carry_out(made, force=True)
+        with released(self.env, candidate, [self.engine], force=True) as made:
+            carry_out(made)
             if bad:
                 msg = "somebody says that it is bad"
                 raise Broken(msg)

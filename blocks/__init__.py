@@ -10,7 +10,7 @@ Where things are and how to prove who we are: configuration, and `.connect()`, w
     prediction_log     the table of answers
     batch_folder       batches, and what computes them
     chat_webhook       where people are told
-    environment        the blocks of one environment as one object; finds the engines that a record names
+    environment        the blocks of one environment as one object
     automations        what Prefect's server does by itself when a run falls silent
 
 `python -m blocks --server URL` creates the blocks of an environment on a Prefect server elsewhere.

@@ -7,7 +7,7 @@ from pydantic import Field, HttpUrl, SecretStr
 from blocks.named import NamedBlock
 from interlock.adapters.serving.engine import serving_engine
 from interlock.adapters.serving.start import ServingStart
-from interlock.records import SERVING_API
+from interlock.records import DEFAULT_BUDGET_MS, DEFAULT_TIMEOUT_S, SERVING_API, EngineRef
 from interlock.release.engine import Engine
 
 Url = Annotated[str, Field(pattern=r"^https?://")]
@@ -34,9 +34,11 @@ class ServingApi(NamedBlock):
         min_length=1, description="Base URL of every replica: of its control listener, if it has one."
     )
     token: SecretStr = Field(description="The x-token of the control routes.")
-    timeout_s: float = Field(default=5.0, gt=0, description="Seconds that a call may take.")
+    timeout_s: float = Field(default=DEFAULT_TIMEOUT_S, gt=0, description="Seconds that a call may take.")
     latency_budget_ms: float = Field(
-        default=500.0, gt=0, description="Milliseconds that the median single-row prediction of a candidate may take."
+        default=DEFAULT_BUDGET_MS,
+        gt=0,
+        description="Milliseconds that the median single-row prediction of a candidate may take.",
     )
 
     start_command: list[str] | None = Field(
@@ -53,14 +55,15 @@ class ServingApi(NamedBlock):
     )
 
     def connect(self) -> Engine:
-        """Return the engine. Nothing is opened before its first call."""
-        return serving_engine(
-            self.name,
-            self.urls,
-            self.token.get_secret_value(),
-            timeout_s=self.timeout_s,
+        """Return the engine as a release to it will enrol it. Nothing is opened before its first call."""
+        ref = EngineRef(
+            kind=SERVING_API,
+            name=self.name,
+            urls=tuple(self.urls),
             latency_budget_ms=self.latency_budget_ms,
+            timeout_s=self.timeout_s,
         )
+        return serving_engine(ref, self.token.get_secret_value())
 
     def starting(self) -> ServingStart:
         """Return whether the app answers, and what starts it."""

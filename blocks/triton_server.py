@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.named import NamedBlock
-from interlock.adapters.triton.engine import triton_engine
-from interlock.records import TRITON
+from interlock.adapters.triton.engine import addresses, triton_engine
+from interlock.records import DEFAULT_BUDGET_MS, DEFAULT_LOAD_TIMEOUT_S, DEFAULT_TIMEOUT_S, TRITON, EngineRef
 from interlock.release.engine import Engine
 from interlock.store import Store
 
@@ -39,20 +39,24 @@ class TritonServer(NamedBlock):
     )
     key: SecretStr = Field(description="Key of the restricted control APIs.")
     repository: Path = Field(description="Root of the model repository whose models/ every replica mounts.")
-    timeout_s: float = Field(default=5.0, gt=0, description="Seconds that an inference or a question may take.")
-    load_timeout_s: float = Field(default=60.0, gt=0, description="Seconds that a load may take.")
+    timeout_s: float = Field(
+        default=DEFAULT_TIMEOUT_S, gt=0, description="Seconds that an inference or a question may take."
+    )
+    load_timeout_s: float = Field(default=DEFAULT_LOAD_TIMEOUT_S, gt=0, description="Seconds that a load may take.")
     latency_budget_ms: float = Field(
-        default=500.0, gt=0, description="Milliseconds that the median single-row inference of a candidate may take."
+        default=DEFAULT_BUDGET_MS,
+        gt=0,
+        description="Milliseconds that the median single-row inference of a candidate may take.",
     )
 
     def connect(self) -> Engine:
-        """Return the engine. Nothing is opened before its first call."""
-        return triton_engine(
-            self.name,
-            list(zip(self.http, self.grpc, strict=True)),
-            self.key.get_secret_value(),
-            Store(self.repository),
+        """Return the engine as a release to it will enrol it. Nothing is opened before its first call."""
+        ref = EngineRef(
+            kind=TRITON,
+            name=self.name,
+            urls=addresses(zip(self.http, self.grpc, strict=True)),
+            latency_budget_ms=self.latency_budget_ms,
             timeout_s=self.timeout_s,
             load_timeout_s=self.load_timeout_s,
-            latency_budget_ms=self.latency_budget_ms,
         )
+        return triton_engine(ref, self.key.get_secret_value(), Store(self.repository))

@@ -13,11 +13,11 @@ from demos.bad_models import KINDS
 from demos.load import Load, triton_question
 from demos.main_job import TRAIN
 from demos.story import CALL_S, Story
-from interlock.adapters.mlflow.registry import Registration
+from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
 from interlock.adapters.mlflow.tracking import MlflowTracking
-from interlock.environment import place
 from interlock.stack.errors import StackError
 from interlock.stack.supervisor import Supervisor
+from interlock.store import Store
 
 DEPLOY = "deploy-to-triton"
 MODEL = "best_model"
@@ -65,16 +65,17 @@ class DemoTriton(Story):
 
     def _register(self, good: int, make: Callable[[bytes], bytes]) -> int:
         """Register bytes made from the good version, with the golden rows of the good one."""
-        where = place(self.settings)
-        onnx = make(where.store.paths(MODEL).onnx(good).read_bytes())
+        store = Store(self.settings.repository_root)
+        registry = MlflowRegistry(self.settings.mlflow, auth=self.settings.mlflow_auth)
+        onnx = make(store.paths(MODEL).onnx(good).read_bytes())
         digest = sha256(onnx).hexdigest()
         tracking = MlflowTracking(self.settings.mlflow, "demo", self.settings.mlflow_auth)
         run_id = tracking.open_run(uuid4().hex, digest)
         changes = {"run_id": run_id, "sha256": digest, "size": len(onnx)}
-        manifest = where.store.manifest(MODEL, good).model_copy(update=changes)
+        manifest = store.manifest(MODEL, good).model_copy(update=changes)
         run = tracking.log_files(run_id, onnx, manifest)
         tracking.close_run(run_id, {"demo": "bad on purpose"})
-        return where.registry.register(Registration(MODEL, run_id, run.source, None, {"sha256": digest}))
+        return registry.register(Registration(MODEL, run_id, run.source, None, {"sha256": digest}))
 
     def _kill(self, serves: int) -> None:
         self.say("\n== 6. Triton is killed ==")

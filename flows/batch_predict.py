@@ -23,7 +23,6 @@ from interlock.batch.rows_file import RowsFile
 from interlock.store import Store
 from tasks import batch as steps
 from tasks.announce import announced
-from tasks.inputs import ask
 from tasks.pages import Progress
 from tasks.runner import computed, runner_of
 
@@ -69,17 +68,17 @@ def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in th
     """
     name = batch or str(flow_run.id)
     page = f"predictions-{model}-{alias}"
-    with announced(chat, model, alias, subject=f"batch {name} of {model} {alias}", page=page) as news:
-        news.store = store = ModelRepository.named(repository).connect()
+    with announced(chat, model, alias, subject=f"batch {name} of {model} {alias}", page=page) as announce:
+        announce.store = store = ModelRepository.named(repository).connect()
         place, tables = BatchFolder.named(batches), FeatureStore.named(feature_store)
-        file, question = ask(model, alias, version, parquet, query, table, feature_store, chunk_rows)
+        file, question = steps.ask(model, alias, version, parquet, query, table, feature_store, chunk_rows)
 
         with place.connect().open(name) as work:
             pinned = steps.pin(store, work, question)
-            news.run_id = pinned.run_id
+            announce.run_id = pinned.run_id
             if work.is_finished():
                 told = f"{work.finished} was answered by {model} v{pinned.version} before"
-                return Completed(name="AlreadyDone", message=news.tell("ALREADY DONE", told))
+                return Completed(name="AlreadyDone", message=announce.tell("ALREADY DONE", told))
             steps.begin(store, work, pinned, file, tables)
             rows = file or steps.copy_rows(tables, store, work, pinned)
             parts = parts_of(rows.groups(), chunk_rows)
@@ -90,9 +89,8 @@ def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in th
         count = sum(part.rows for part in parts)
         also = f" and table {table}" if table else ""
         told = f"{count} rows answered by {model} v{pinned.version}: {where}{also}"
-        news.publish("predictions", told)
-        return Completed(message=news.tell("PREDICTED", told))
-    return news.ended
+        return Completed(message=announce.tell("PREDICTED", told))
+    return announce.ended
 
 
 def _score(place: BatchFolder, store: Store, work: Work, batch: Batch, rows: RowsFile, parts: list[Part]) -> None:

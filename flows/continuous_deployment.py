@@ -14,7 +14,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.environment import engine_for
+from blocks.environment import environment
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
@@ -22,13 +22,11 @@ from flows.recover_run import recover_run
 from interlock.errors import Busy, StaleEpoch
 from interlock.names import alias_name, model_name
 from interlock.release.freshness import compare
-from interlock.release.message import of_release
 from interlock.release.open import released
 from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks import serving as serving_steps
 from tasks.announce import announced
-from tasks.pages import publish_release
 from tasks.run import this_run
 
 
@@ -58,11 +56,12 @@ def continuous_deployment(
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    with announced(chat, model, alias) as news:
-        news.store = store = ModelRepository.named(repository).connect()
+    with announced(chat, model, alias) as announce:
+        announce.store = store = ModelRepository.named(repository).connect()
         model_name(model)
         alias_name(alias)
         mlflow, app = MlflowRegistry.named(registry), ServingApi.named(serving)
+        env = environment(store, mlflow.connect(), this_run())
         try:
             started = serving_steps.ensure_up(app)
             current = serving_steps.follow(app, store, model, alias)
@@ -70,24 +69,13 @@ def continuous_deployment(
             comparison = compare(store, current, alias, newest)
             why = "; ".join(filter(None, [started, comparison.why]))
             if newest:
-                news.learned(newest.candidate)
+                announce.learned(newest.candidate)
             if not newest or not comparison.release:
-                news.publish("skipped", why)
-                return Completed(name="Skipped", message=news.tell("SKIPPED", why))
+                return Completed(name="Skipped", message=announce.tell("SKIPPED", why))
 
-            with released(
-                store,
-                newest.candidate,
-                [app.connect()],
-                engine_for=engine_for,
-                registry=mlflow.connect(),
-                run=this_run(),
-                why=why,
-                since=current,
-            ) as delivery:
-                steps.carry_out(delivery, force=False)
+            with released(env, newest.candidate, [app.connect()], why=why, since=current) as delivery:
+                steps.carry_out(delivery)
         except (Busy, StaleEpoch) as other:
             return Completed(name="Skipped", message=str(other))
-        publish_release(delivery, None)
-        return Completed(name="Released", message=news.tell("RELEASED", of_release(delivery)))
-    return news.ended
+        return Completed(name="Released", message=announce.released(delivery))
+    return announce.ended

@@ -11,20 +11,18 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.environment import engine_for
+from blocks.environment import environment
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from blocks.triton_server import TritonServer
 from flows.recover_run import recover_run
 from interlock.names import alias_name, model_name
-from interlock.release.message import of_release
 from interlock.release.open import released
 from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks import serving as serving_steps
 from tasks.announce import announced
-from tasks.pages import publish_release
 from tasks.run import this_run
 
 
@@ -57,21 +55,19 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    with announced(chat, model, alias) as news:
-        news.store = store = ModelRepository.named(repository).connect()
+    with announced(chat, model, alias) as announce:
+        announce.store = store = ModelRepository.named(repository).connect()
         model_name(model)
         alias_name(alias)
         mlflow = MlflowRegistry.named(registry)
+        env = environment(store, mlflow.connect(), this_run())
         engines = [TritonServer.named(triton).connect()]
         engines += [ServingApi.named(serving).connect()] if serving else []
 
-        news.heard(serving_steps.ask_engines(store, model, alias, engines))
+        announce.heard(serving_steps.ask_engines(env, model, alias, engines))
         candidate = registry_steps.resolve(mlflow, model, alias, version)
-        news.learned(candidate)
-        with released(
-            store, candidate, engines, engine_for=engine_for, registry=mlflow.connect(), run=this_run(), why="deployed"
-        ) as delivery:
-            steps.carry_out(delivery, force=force)
-        publish_release(delivery, None)
-        return Completed(message=news.tell("RELEASED", of_release(delivery)))
-    return news.ended
+        announce.learned(candidate)
+        with released(env, candidate, engines, why="deployed", force=force) as delivery:
+            steps.carry_out(delivery)
+        return Completed(message=announce.released(delivery))
+    return announce.ended

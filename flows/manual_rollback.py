@@ -11,16 +11,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.environment import engine_for
+from blocks.environment import environment
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from flows.recover_run import recover_run
 from interlock.errors import AlreadyLive
-from interlock.release.message import of_rollback
 from interlock.release.open import rolled_back
 from tasks import release as steps
 from tasks.announce import announced
-from tasks.pages import publish_release
 from tasks.run import this_run
 
 
@@ -54,24 +52,14 @@ def manual_rollback(
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    with announced(chat, model, alias) as news:
-        news.store = store = ModelRepository.named(repository).connect()
-        mlflow = MlflowRegistry.named(registry)
+    with announced(chat, model, alias) as announce:
+        announce.store = store = ModelRepository.named(repository).connect()
+        env = environment(store, MlflowRegistry.named(registry).connect(), this_run())
         try:
-            with rolled_back(
-                store,
-                model,
-                alias,
-                version,
-                engine_for=engine_for,
-                registry=mlflow.connect(),
-                run=this_run(),
-                why=reason,
-            ) as rollback:
-                news.learned(rollback.candidate)
-                steps.carry_out(rollback, force=force)
+            with rolled_back(env, model, alias, version, why=reason, force=force) as rollback:
+                announce.learned(rollback.candidate)
+                steps.carry_out(rollback)
         except AlreadyLive as live:
-            return Completed(name="AlreadyLive", message=news.tell("ALREADY LIVE", str(live)))
-        publish_release(rollback, None)
-        return Completed(name="RolledBack", message=news.tell("ROLLED BACK", of_rollback(rollback)))
-    return news.ended
+            return Completed(name="AlreadyLive", message=announce.tell("ALREADY LIVE", live.what))
+        return Completed(name="RolledBack", message=announce.released(rollback))
+    return announce.ended

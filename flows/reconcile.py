@@ -10,14 +10,13 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from blocks.environment import engine_for
+from blocks.environment import environment
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from flows.recover_run import recover_run
 from interlock.upkeep.reconcile import AliasPolicy, Reconciler
 from tasks import reconcile as steps
 from tasks.announce import announced
-from tasks.pages import publish_reports
 from tasks.run import this_run
 
 
@@ -42,18 +41,14 @@ def reconcile(
     Raises:
         NotFound: There is no such model.
     """
-    with announced(chat, model or "", "", subject="reconcile", page="reconcile") as news:
-        news.store = store = ModelRepository.named(repository).connect()
-        mlflow = MlflowRegistry.named(registry).connect()
-        reports = steps.reconcile(Reconciler(store, engine_for, mlflow, this_run(), policy), model)
-        publish_reports(reports)
-        told = [f"RECONCILED {report.told}" for report in reports if report.found]
-        for report in reports:
-            if report.found and not report.busy:  # what is being released is looked at when that has ended
-                news.say(f"RECONCILED {report.told}")
+    with announced(chat, model or "", "", subject="reconcile", page="reconcile") as announce:
+        announce.store = store = ModelRepository.named(repository).connect()
+        env = environment(store, MlflowRegistry.named(registry).connect(), this_run())
+        reports = steps.reconcile(Reconciler(env, policy), model)
+        told = announce.reconciled(reports)
         if any(report.failed for report in reports):
             return Failed(message="; ".join(told))
         mended = any(report.done for report in reports)
-        name = "Busy" if any(report.busy for report in reports) else "Mended" if mended else "Agrees"
+        name = "Busy" if any(report.busy is not None for report in reports) else "Mended" if mended else "Agrees"
         return Completed(name=name, message="; ".join(told) or f"{len(reports)} models equal their decisions")
-    return news.ended
+    return announce.ended

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 
 from blocks.chat_webhook import ChatWebhook
-from blocks.environment import engine_for
+from blocks.environment import environment
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from interlock.adapters.notify import Chat, Silence
@@ -23,7 +23,7 @@ from interlock.records import Journal, Run
 from interlock.release.page import page_name
 from interlock.release.recover import recover
 from interlock.store import Store, Writer
-from tasks.announce import Log, News, has_told
+from tasks.announce import Announcer, Log, has_told
 
 WAIT_S = 30.0
 
@@ -36,51 +36,47 @@ def recover_run(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
         DeliveryError: The recovery failed; people were told.
     """
     log, names = flow_run_logger(flow_run, flow), _parameters(flow, flow_run)
-    news = _news(log, flow, flow_run, names)
+    announce = _announcer(log, flow, flow_run, names)
     try:
-        left = _left_open(news, names, flow_run, log)
+        left = _left_open(announce, names, flow_run, log)
     except DeliveryError as error:
         log.warning("run ended as %s; what it left open is not known: %s", state.name, error)
-        _tell_end(news, state, f"; what it left open is not known: {error}")
+        _tell_end(announce, state, f"; what it left open is not known: {error}")
         return
     if not left:
         log.info("run ended as %s; it left no open release", state.name)
-        _tell_end(news, state)
+        _tell_end(announce, state)
     run = Run(flow_run_id=str(flow_run.id), flow_run_name=flow_run.name, who=f"hook of {state.name}")
     for store, journal in left:
-        _recover(news, store, journal, run, names["registry"])
+        _recover(announce, store, journal, run, names["registry"])
 
 
-def _recover(news: News, store: Store, journal: Journal, run: Run, registry: str) -> None:
+def _recover(announce: Announcer, store: Store, journal: Journal, run: Run, registry: str) -> None:
     model, alias = journal.candidate.model, journal.candidate.alias
-    news.model, news.alias, news.page = model, alias, page_name(model, alias)
-    news.learned(journal.candidate)
+    announce.model, announce.alias, announce.page = model, alias, page_name(model, alias)
+    announce.learned(journal.candidate)
     try:
         with Writer.locked(store, model, run, wait_s=WAIT_S) as writer:
-            recovery = recover(writer, engine_for, MlflowRegistry.named(registry).connect())
+            recovery = recover(writer, environment(store, MlflowRegistry.named(registry).connect(), run))
     except DeliveryError as error:  # Prefect swallows what a hook raises: say it where people look
-        news.tell("RECOVERY FAILED", str(error))
-        news.publish("RECOVERY FAILED", str(error))
+        announce.tell("RECOVERY FAILED", str(error))
         raise
     if recovery:
-        news.tell("RECOVERED", f"{recovery.how}, by the {run.who}")
-        news.publish("RECOVERED", recovery.how)
+        announce.tell("RECOVERED", f"{recovery.how}, by the {run.who}")
 
 
-def _tell_end(news: News, state: State[Any], more: str = "") -> None:
+def _tell_end(announce: Announcer, state: State[Any], more: str = "") -> None:
     """Tell how a run ended that could not tell it: it was killed or cancelled, or Prefect refused its parameters."""
-    if has_told(news.flow_run_id):
+    if has_told(announce.flow_run_id):
         return
-    what, why = str(state.name).upper(), " ".join((state.message or "").split())
-    news.tell(what, why + more)
-    news.publish(what, why + more)
+    announce.tell(str(state.name).upper(), " ".join((state.message or "").split()) + more)
 
 
-def _left_open(news: News, names: dict[str, Any], flow_run: FlowRun, log: Log) -> list[tuple[Store, Journal]]:
+def _left_open(announce: Announcer, names: dict[str, Any], flow_run: FlowRun, log: Log) -> list[tuple[Store, Journal]]:
     """Return the journals of the run; one that is unreadable, of whichever model, is left to the next pass."""
     if "repository" not in names:  # such a flow changes no model
         return []
-    news.store = store = ModelRepository.named(names["repository"]).connect()
+    announce.store = store = ModelRepository.named(names["repository"]).connect()
     journals = []
     for model in store.models():
         try:
@@ -93,11 +89,11 @@ def _left_open(news: News, names: dict[str, Any], flow_run: FlowRun, log: Log) -
     return journals
 
 
-def _news(log: Log, flow: Flow[Any, Any], flow_run: FlowRun, names: dict[str, Any]) -> News:
+def _announcer(log: Log, flow: Flow[Any, Any], flow_run: FlowRun, names: dict[str, Any]) -> Announcer:
     model, alias = str(names.get("model") or ""), str(names.get("alias") or "")
     subject = " ".join(filter(None, [flow.name, model, alias]))
     page = page_name(model, alias) if alias else flow.name
-    return News(_chat(names, log), log, str(flow_run.id), model, alias, subject, page)
+    return Announcer(_chat(names, log), log, str(flow_run.id), model, alias, subject, page)
 
 
 def _chat(names: dict[str, Any], log: Log) -> Chat:

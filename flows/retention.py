@@ -31,9 +31,9 @@ def retention(days: Annotated[int, Field(ge=1)] = 90, prediction_log: str = "dev
     Raises:
         DeliveryError: The log's database does not answer, or has no such table.
     """
-    with announced(chat, "", "", subject="retention of the prediction log", page="retention") as news:
+    with announced(chat, "", "", subject="retention of the prediction log", page="retention") as announce:
         before = datetime.now(UTC) - timedelta(days=days)
         forgotten = steps.forget(PredictionLog.named(prediction_log), before)
         told = f"{forgotten} rows older than {days} days (before {before:%Y-%m-%d %H:%M} UTC) deleted"
         return Completed(message=told)
-    return news.ended
+    return announce.ended

@@ -14,21 +14,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from blocks.environment import engine_for
+from blocks.environment import environment
 from blocks.feature_store import FeatureStore
 from blocks.mlflow_registry import MlflowRegistry
 from blocks.model_repository import ModelRepository
 from blocks.serving_api import ServingApi
 from flows.recover_run import recover_run
-from interlock.release.message import of_release
 from interlock.release.open import released
 from tasks import feature_store as feature_steps
-from tasks import inputs, tracking, training
 from tasks import registry as registry_steps
 from tasks import release as steps
 from tasks import serving as serving_steps
+from tasks import tracking, training
 from tasks.announce import announced
-from tasks.pages import publish_release
 from tasks.preflight import preflight
 from tasks.run import this_run
 
@@ -72,43 +70,33 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
     Raises:
         DeliveryError: Why nothing changed; the message names the version that serves on.
     """
-    with announced(chat, model, alias) as news:
-        news.store = store = ModelRepository.named(repository).connect()
-        plan = inputs.plan(learner, params or {}, metric, threshold, model, alias)
+    with announced(chat, model, alias) as announce:
+        announce.store = store = ModelRepository.named(repository).connect()
+        plan = training.plan(learner, params or {}, metric, threshold, model, alias)
         mlflow = MlflowRegistry.named(registry)
+        env = environment(store, mlflow.connect(), this_run())
         engine = ServingApi.named(serving).connect()
         features = FeatureStore.named(feature_store) if plan.table else None
 
         preflight(mlflow, store, release=release)
         if release:
-            news.heard(serving_steps.ask_engines(store, model, alias, [engine]))
+            announce.heard(serving_steps.ask_engines(env, model, alias, [engine]))
         champion = registry_steps.champion(mlflow, store, model, alias, compare=beat_champion)
         data = feature_steps.read(features, plan.table) if features and plan.table else None
         trained = training.train(plan, data)
         run = tracking.log_run(mlflow, trained)
-        news.run_id = run.run_id
+        announce.run_id = run.run_id
         verdict = training.judge(plan, trained, metric, threshold, champion)
         tracking.close_run(mlflow, run, verdict)
         if not verdict.passed:
-            news.publish("candidate rejected", verdict.reason)
-            return Completed(name="Rejected", message=news.tell("REJECTED", verdict.reason))
+            return Completed(name="Rejected", message=announce.tell("REJECTED", verdict.reason))
 
         candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
-        news.learned(candidate)
+        announce.learned(candidate)
         if not release:
-            news.publish(f"v{candidate.version} registered, not released", verdict.reason)
-            return Completed(name="Registered", message=news.tell("REGISTERED", verdict.reason))
+            return Completed(name="Registered", message=announce.tell("REGISTERED, NOT RELEASED", verdict.reason))
 
-        with released(
-            store,
-            candidate,
-            [engine],
-            engine_for=engine_for,
-            registry=mlflow.connect(),
-            run=this_run(),
-            why=verdict.reason,
-        ) as delivery:
-            steps.carry_out(delivery, force=force)
-        publish_release(delivery, verdict)
-        return Completed(message=news.tell("RELEASED", of_release(delivery)))
-    return news.ended
+        with released(env, candidate, [engine], why=verdict.reason, force=force) as delivery:
+            steps.carry_out(delivery)
+        return Completed(message=announce.released(delivery, verdict))
+    return announce.ended

@@ -1,61 +1,20 @@
-"""Store, registry and engines of an environment, without Prefect: what the operator's verbs and the loop work with."""
+"""
+The environment that settings describe, without Prefect: what the operator's commands and the loop work with.
 
-from dataclasses import dataclass
-from pathlib import Path
+The one that Prefect's blocks describe is made in `blocks.environment`.
+"""
 
+from interlock.adapters.engines import engines
 from interlock.adapters.mlflow.registry import MlflowRegistry
-from interlock.adapters.serving.engine import serving_engine
-from interlock.adapters.triton.engine import servers_of, triton_engine
-from interlock.errors import NotFound, NotHere
-from interlock.records import SERVING_API, TRITON, EngineRef, Run
-from interlock.release.engine import Engine
+from interlock.errors import NotHere
+from interlock.records import SERVING_API, EngineRef, Run
+from interlock.release.environment import Environment
 from interlock.secret_file import known_secret
 from interlock.settings import Settings
 from interlock.store import Store
-from interlock.upkeep.reconcile import AliasPolicy, Reconciler
 
 MADE = ("supervisord.conf", "supervisor.sock", "serving-token", "repository")
 """What a folder holds, some of it, in which `interlock up` was given."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an environment's things are; a secret is read when it is needed, and made by `interlock up` only."""
-
-    store: Store
-    registry: MlflowRegistry
-    token_file: Path
-    triton_key_file: Path
-
-    @property
-    def token(self) -> str:
-        """The serving app's. Raises NotFound when there is none."""
-        return known_secret(self.token_file)
-
-    def engine_for(self, ref: EngineRef) -> Engine:
-        """
-        Return the engine *ref* at the addresses that it was enrolled with.
-
-        Raises:
-            NotFound: Nobody knows that kind, or there is no token or key for it.
-        """
-        if ref.kind == SERVING_API:
-            return serving_engine(ref.name, ref.urls, self.token, latency_budget_ms=ref.latency_budget_ms)
-        if ref.kind == TRITON:
-            budget_ms = ref.latency_budget_ms
-            return triton_engine(
-                ref.name,
-                servers_of(ref.urls),
-                known_secret(self.triton_key_file),
-                self.store,
-                latency_budget_ms=budget_ms,
-            )
-        msg = f"engine {ref.name} is a {ref.kind}; known are {SERVING_API} and {TRITON}"
-        raise NotFound(msg)
-
-    def reconciler(self, who: str, policy: AliasPolicy = AliasPolicy.REPORT) -> Reconciler:
-        """Return what makes everything here equal the decisions."""
-        return Reconciler(self.store, self.engine_for, self.registry, Run(who=who), policy)
 
 
 def check_here(settings: Settings) -> None:
@@ -75,17 +34,24 @@ def check_here(settings: Settings) -> None:
         raise NotHere(msg)
 
 
-def place(settings: Settings) -> Place:
+def environment(settings: Settings, who: str) -> Environment:
     """
-    Return where the things of *settings* are; nothing is opened before the first question.
+    Return the environment of *settings*, in which *who* asks; nothing is opened before the first question.
+
+    A secret is read when it is needed, and made by `interlock up` only.
 
     Raises:
-        NotHere: Nothing of them is there.
+        NotHere: Nothing of it is there.
         PermissionError: The secrets are another user's.
     """
     check_here(settings)
     for secret in (settings.token_file, settings.triton_key_file):
         if secret.exists():
             secret.open().close()  # another user's stack is told before anything begins
+    store = Store(settings.repository_root)
     registry = MlflowRegistry(settings.mlflow, auth=settings.mlflow_auth)
-    return Place(Store(settings.repository_root), registry, settings.token_file, settings.triton_key_file)
+
+    def secret_of(ref: EngineRef) -> str:
+        return known_secret(settings.token_file if ref.kind == SERVING_API else settings.triton_key_file)
+
+    return Environment(store, registry, engines(store, secret_of), Run(who=who))

@@ -36,7 +36,40 @@ Every error of a delivery, and what to do about it.
 
 
 class DeliveryError(Exception):
-    """A delivery did not end as asked; the message names what serves now."""
+    """
+    A delivery did not end as asked; the message names what serves now.
+
+    Args:
+        serves: What serves now, as a person reads it; said by whoever is outermost and knows it.
+        way_back: What was done to undo the release, if anything was.
+    """
+
+    serves: str | None = None
+    way_back: str | None = None
+
+    @classmethod
+    def of(cls, error: Exception) -> "DeliveryError":
+        """Return *error* itself if it is a DeliveryError, else one that it is the cause of."""
+        if isinstance(error, DeliveryError):
+            return error
+        made = cls(f"{type(error).__name__}: {error}")
+        made.__cause__ = error
+        return made
+
+    @property
+    def what(self) -> str:
+        """What went wrong, without what serves now."""
+        return super().__str__()
+
+    @property
+    def now(self) -> str | None:
+        """What serves now, and how it came to that; None where nobody said it."""
+        if self.serves is None or self.way_back is None:
+            return self.serves
+        return f"{self.serves} ({self.way_back})"
+
+    def __str__(self) -> str:
+        return self.what if self.now is None else f"{self.what} | {self.now}"
 
 
 class Refused(DeliveryError):
@@ -157,10 +190,3 @@ class NotFollowed(DeliveryError):
 
 class RecoveryFailed(DeliveryError):
     """The way back could not be judged or made; the decision and the journal stay as they are."""
-
-
-def telling(error: Exception, serves: str) -> DeliveryError:
-    """Return *error* as a DeliveryError of its own kind whose message ends with what *serves* now."""
-    what = str(error) if isinstance(error, DeliveryError) else f"{type(error).__name__}: {error}"
-    kind = type(error) if isinstance(error, DeliveryError) else DeliveryError
-    return kind(what if serves in what else f"{what} | {serves}")

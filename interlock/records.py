@@ -9,10 +9,11 @@ What is written down about a release.
 
 import json
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interlock.clock import utc_stamp
 from interlock.names import Alias, ModelName, Sha256, Version
@@ -23,6 +24,10 @@ TRITON = "triton"
 
 DEFAULT_BUDGET_MS = 500.0
 """Most milliseconds that the median single row of a candidate may take, where an enrolment says nothing else."""
+DEFAULT_TIMEOUT_S = 5.0
+"""Most seconds that one call to an engine may take, where an enrolment says nothing else."""
+DEFAULT_LOAD_TIMEOUT_S = 60.0
+"""Most seconds that a load on Triton may take, where an enrolment says nothing else."""
 
 Kind = Literal["release", "rollback"]
 """Whether the candidate is new, or an older version that an operator goes back to."""
@@ -36,16 +41,27 @@ class Record(BaseModel):
 
 class EngineRef(Record):
     """
-    An engine that follows a variant, with its non-secret addresses.
+    The enrolment of an engine that follows a variant: all that is needed to reach it, except its secret.
+
+    Flows, the operator's commands and the loop all build the engine from this record, so that they see the same one.
+    A record that was written before a field existed is read with that field's default.
 
     Args:
+        kind: Which adapter speaks to it, `serving-api` or `triton`.
+        name: Its name among the engines of that kind; its secret is found under this name.
+        urls: Addresses of its replicas; for Triton, the HTTP and the gRPC address of each in turn. The scheme says
+            whether a connection uses TLS.
         latency_budget_ms: Most milliseconds that the median single row of a candidate may take on it.
+        timeout_s: Most seconds that one call may take.
+        load_timeout_s: Most seconds that a load on Triton may take.
     """
 
     kind: str
     name: str
     urls: tuple[str, ...]
     latency_budget_ms: float = DEFAULT_BUDGET_MS
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    load_timeout_s: float = DEFAULT_LOAD_TIMEOUT_S
 
     @property
     def key(self) -> tuple[str, str]:
@@ -156,11 +172,22 @@ class Journal(Record):
         return self.before.variants.get(self.candidate.alias) if self.kind == "rollback" else None
 
 
+class Outcome(StrEnum):
+    """How a decision ended."""
+
+    OPEN = "open"
+    COMPLETED = "completed"
+    RECOVERED = "completed by recovery"
+    UNDONE = "undone"
+
+
 class HistoryEntry(Record):
     """
     `history/<epoch>.json`: the claim on an epoch, and after the commit the account of it.
 
     Args:
+        outcome: How the decision ended; open for a claim whose release is under way, or was killed.
+        note: What a person should know of that outcome, such as which replica did not answer.
         condemns: This decision undoes one whose candidate answered wrongly: its digest is refused.
     """
 
@@ -171,19 +198,35 @@ class HistoryEntry(Record):
     at_utc: str
     why: str
     alias: Alias
-    outcome: str = "open"
+    outcome: Outcome = Outcome.OPEN
+    note: str = ""
     condemns: bool = False
     checks: tuple[Check, ...] = ()
     before: Current
     after: Current
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_one_text(cls, content: Any) -> Any:
+        """Read a record whose writer put the outcome and its note into one text."""
+        if not isinstance(content, dict) or "note" in content or not isinstance(content.get("outcome"), str):
+            return content
+        text = content["outcome"]
+        outcome = max((known for known in Outcome if text.startswith(known)), key=len, default=text)
+        return {**content, "outcome": outcome, "note": text.removeprefix(outcome).lstrip("; ")}
+
     @property
     def undone(self) -> bool:
         """Whether a recovery took the decision back: it served for a moment only."""
-        return self.outcome.startswith("undone")
+        return self.outcome is Outcome.UNDONE
+
+    @property
+    def ended(self) -> str:
+        """The outcome with its note, as a person reads it."""
+        return f"{self.outcome}{' ' if self.undone else '; '}{self.note}" if self.note else f"{self.outcome}"
 
     @classmethod
-    def of(cls, journal: Journal, outcome: str, checks: Sequence[Check] = ()) -> Self:
+    def of(cls, journal: Journal, outcome: Outcome, checks: Sequence[Check] = (), note: str = "") -> Self:
         """Return the account of the decision that *journal* announced."""
         return cls(
             epoch=journal.after.epoch,
@@ -194,6 +237,7 @@ class HistoryEntry(Record):
             why=journal.why,
             alias=journal.candidate.alias,
             outcome=outcome,
+            note=note,
             checks=tuple(checks),
             before=journal.before,
             after=journal.after,

@@ -2,7 +2,6 @@
 Steps of the flows, each a retried Prefect task; one file per outside system.
 
     step            how every task here retries: only Unreachable, never cached
-    inputs          what a flow refuses before its first side effect
     preflight       what would stop a release after a training, asked before it
     feature_store   tables to train on
     training        learners
@@ -15,8 +14,8 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     run             who asks: the flow run that is running
     runner          threads of this process, or a Dask cluster
     prediction_log  the table of answers
-    announce        people: chat messages
-    pages           people: artifacts in the Prefect UI
+    announce        people: a message and a page in one call
+    pages           artifacts in the Prefect UI
 """
 
 import interlock  # noqa: F401 - it silences the libraries before they are imported

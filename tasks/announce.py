@@ -1,5 +1,5 @@
 """
-Tell people what became of a run: in the chat, and in the run's own log.
+Tell people what became of a run: one call sends a message to the chat and the run's log, and publishes a page.
 
 Every message says what ended how, for which model, alias, version and training run, what serves now, and links to the
 flow run. Telling never raises: it must neither fail a release nor hide why one failed.
@@ -19,14 +19,17 @@ from prefect.utilities.urls import url_for
 
 from blocks.chat_webhook import ChatWebhook
 from interlock.adapters.notify import Chat
-from interlock.errors import DeliveryError, InvalidName, Refused, telling
+from interlock.errors import DeliveryError, InvalidName, Refused
 from interlock.records import Candidate
 from interlock.release.engine import Sighting
-from interlock.release.message import message, serving
+from interlock.release.gate import Verdict
+from interlock.release.message import message, of_release, of_rollback, serving
 from interlock.release.page import page_name
 from interlock.release.preflight import Answers
+from interlock.release.steps import Release
 from interlock.store import Store
-from tasks.pages import publish_no
+from interlock.upkeep.reconcile import Report
+from tasks.pages import publish_notice, publish_release, publish_reports
 
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 _told: set[str] = set()
@@ -34,9 +37,9 @@ _told: set[str] = set()
 
 
 @dataclass
-class News:
+class Announcer:
     """
-    What is told about one run; the flow fills in what it learns.
+    Tells about one run; the flow fills in what it learns.
 
     Args:
         subject: What the run is about, until it is known by its version.
@@ -59,9 +62,9 @@ class News:
     ended: State[Any] = field(init=False)
 
     @property
-    def serves(self) -> str:
-        """What serves now, as a person reads it; empty where nobody can tell."""
-        return serves(self.store, self.model, self.alias, self.seen) if self.store else ""
+    def serves(self) -> str | None:
+        """What serves now, as a person reads it; None where nobody can tell."""
+        return serves(self.store, self.model, self.alias, self.seen) if self.store else None
 
     def learned(self, candidate: Candidate) -> None:
         """Take the version and the run that are released."""
@@ -80,10 +83,39 @@ class News:
         self.seen = ()
 
     def tell(self, what: str, why: str = "") -> str:
-        """Send one message about the run's end; return it, without the link to the run that it is about."""
-        return self.say(message(what, f"{self.subject} (run {self.run_id or 'none'})", why, self.serves))
+        """Tell how a run ended that released nothing; return the message, without the link to the run."""
+        return self._tell(what, why, self.serves)
 
-    def say(self, text: str) -> str:
+    def released(self, release: Release, verdict: Verdict | None = None) -> str:
+        """Tell of a release or a rollback that is done; return the message, without the link to the run."""
+        what, why = ("RELEASED", of_release) if release.kind == "release" else ("ROLLED BACK", of_rollback)
+        publish_release(release, verdict)
+        return self._say(message(what, self._about, why(release), self.serves))
+
+    def reconciled(self, reports: Sequence[Report]) -> list[str]:
+        """Tell what a pass found; return the messages. What is being released is told when that has ended."""
+        publish_reports(reports)
+        for report in reports:
+            if report.found and report.busy is None:
+                self._say(f"RECONCILED {report.told}")
+        return [f"RECONCILED {report.told}" for report in reports if report.found]
+
+    def failed(self, error: Exception) -> DeliveryError:
+        """Tell of a failure; return it as an error whose message names what serves now."""
+        told = DeliveryError.of(error)
+        told.serves = self.serves
+        self._tell("FAILED", told.what, told.now)
+        return told
+
+    @property
+    def _about(self) -> str:
+        return f"{self.subject} (run {self.run_id or 'none'})"
+
+    def _tell(self, what: str, why: str, now: str | None) -> str:
+        publish_notice(self.page, f"{self.subject}: {what}", why, now)
+        return self._say(message(what, self._about, why, now))
+
+    def _say(self, text: str) -> str:
         """Send *text*, and a link to the run."""
         _told.add(self.flow_run_id)
         self.log.info("%s", text)
@@ -94,16 +126,6 @@ class News:
             self.log.warning("the chat was not told: %s", type(error).__name__)
         return text
 
-    def publish(self, what: str, why: str) -> None:
-        """Put a page about a run that released nothing into the Prefect UI."""
-        publish_no(self.page, f"{self.model} {self.alias}: {what}".strip(), why, self.serves)
-
-    def failed(self, error: Exception) -> DeliveryError:
-        """Tell of a failure; return it as an error whose message names what serves now."""
-        self.tell("FAILED", str(error))
-        self.publish("FAILED", str(error))
-        return telling(error, self.serves)
-
 
 def has_told(flow_run_id: str) -> bool:
     """Whether this process told how that run ended."""
@@ -111,18 +133,18 @@ def has_told(flow_run_id: str) -> bool:
 
 
 @contextmanager
-def announced(chat: str, model: str, alias: str, subject: str = "", page: str = "") -> Iterator[News]:
+def announced(chat: str, model: str, alias: str, subject: str = "", page: str = "") -> Iterator[Announcer]:
     """
     Tell of a failure whatever it is.
 
     What a rule refuses, such as a typo, is a sentence and no bug: it is not raised, which would put a traceback into
-    the log, but left as the failed state `News.ended`, which the flow returns.
+    the log, but left as the failed state `Announcer.ended`, which the flow returns.
 
     Raises:
         NotFound: There is no such chat.
-        DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
+        DeliveryError: Why the run failed; the message names what serves now.
     """
-    news = News(
+    announcer = Announcer(
         chat=ChatWebhook.named(chat).connect(),
         log=get_run_logger(),
         flow_run_id=str(flow_run.id),
@@ -132,19 +154,22 @@ def announced(chat: str, model: str, alias: str, subject: str = "", page: str = 
         page=page or page_name(model, alias),
     )
     try:
-        yield news
+        yield announcer
     except Refused as refused:
-        failed = news.failed(refused)
-        news.ended = Failed(message=str(failed), data=failed)
-    except Exception as error:
-        raise news.failed(error) from error
+        announcer.ended = Failed(message=str(announcer.failed(refused)), data=refused)
+        return
+    except Exception as error:  # noqa: BLE001 - raised below
+        failed = announcer.failed(error)
+    else:
+        return
+    raise failed
 
 
-def serves(store: Store, model: str, alias: str, seen: Sequence[Sighting] = ()) -> str:
+def serves(store: Store, model: str, alias: str, seen: Sequence[Sighting] = ()) -> str | None:
     """Return what serves now, as a person reads it: by the decision, and by those of *seen* that do otherwise."""
     try:
         return serving(store.current(model), alias, seen)
     except InvalidName:
-        return ""  # there is no such model, so nothing can serve
+        return None  # there is no such model, so nothing can serve
     except Exception as error:  # noqa: BLE001 - whatever it is, telling must not hide what is told
         return f"what serves is not known: {error}"

@@ -1,5 +1,6 @@
 """Rows of a table, answered by one version, part by part; the answers are those of the serving app."""
 
+import sys
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -13,19 +14,63 @@ from interlock.batch.folder import Work
 from interlock.batch.parts import Batch, Part, Question, check_not_refused, pinned
 from interlock.batch.rows_file import Piece, RowsFile, write_rows
 from interlock.errors import Broken, Refused
+from interlock.names import alias_name, model_name, table_name, version_number
 from interlock.serving.in_process import OnnxModel, OnnxSource, stopping_after
 from interlock.store import Store
+from interlock.store.contents import sha256_of
 from interlock.store.durable import move, writing
 from interlock.training.catalogue import find
 from interlock.training.table import TableLearner
-from tasks.inputs import LEARNERS
 from tasks.step import step
+from tasks.training import LEARNERS
 
 LONGEST_S = 6 * 3600
 SELF_TEST_S = 60.0
 PIECE_S = 600.0
 AT_ONCE = 4096
 """Rows that onnxruntime is asked for at once: more, and trees run out of the processor's cache (half the speed)."""
+
+
+def ask(
+    model: str,
+    alias: str,
+    version: int | None,
+    parquet: str | None,
+    query: str | None,
+    table: str | None,
+    feature_store: str,
+    chunk_rows: int,
+) -> tuple[RowsFile | None, Question]:
+    """
+    Return what is asked of a batch, and the file with its rows, if they are in one.
+
+    Raises:
+        Refused: A name is none, there is no such file, it is no Parquet file, or there is a query besides.
+    """
+    model_name(model)
+    alias_name(alias)
+    if version is not None:
+        version_number(version)
+    if table:
+        table_name(table)
+    if parquet and query:
+        msg = "rows come from a Parquet file or from a query, not from both"
+        raise Refused(msg)
+    file = RowsFile.at(Path(parquet).absolute()) if parquet else None
+    if file:
+        file.groups()
+    question = Question(
+        model=model,
+        alias=alias,
+        version=version,
+        parquet=str(file.path) if file else None,
+        parquet_sha256=sha256_of(file.path, sys.maxsize) if file else None,
+        query=query,
+        feature_store=feature_store if table or not file else None,
+        table=table,
+        chunk_rows=chunk_rows,
+    )
+    return file, question
 
 
 @step()

@@ -25,7 +25,7 @@ def publish_release(release: Release, verdict: Verdict | None) -> None:
     _publish(name, release_page(release, verdict), f"Releases of {candidate.model} under {candidate.alias}")
 
 
-def publish_no(page: str, title: str, why: str, now: str) -> None:
+def publish_notice(page: str, title: str, why: str, now: str | None) -> None:
     """Put a page about a run that released nothing into the Prefect UI."""
     _publish(page, notice_page(title, why, now), "What became of the newest run")
 

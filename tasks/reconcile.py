@@ -16,7 +16,7 @@ def reconcile(reconciler: Reconciler, model: str | None) -> list[Report]:
     Raises:
         NotFound: There is no such model.
     """
-    store = reconciler.store
+    store = reconciler.env.store
     reports = reconciler.reconcile([store.known(model)] if model else store.models())
     for report in reports:
         get_run_logger().info("%s", report.told)

@@ -1,19 +1,54 @@
 """Train a learner. Nothing outside this process is touched."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from prefect.logging import get_run_logger
+from pydantic import BaseModel
 
+from interlock.names import alias_name, model_name
 from interlock.release import gate
-from interlock.release.gate import Verdict
+from interlock.release.gate import Verdict, check_threshold
+from interlock.training.catalogue import find, parameters
 from interlock.training.convert import OnnxClassifier
-from interlock.training.learner import Dataset
+from interlock.training.learner import Dataset, Learner
+from interlock.training.table import TableLearner
 from interlock.training.train import Trained, measure
 from interlock.training.train import train as train_learner
-from tasks.inputs import Plan
 from tasks.step import step
 
 LONGEST_S = 3600
+LEARNERS = "learners"
+"""The package of learners."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training that can be tried: the learner exists and takes the parameters."""
+
+    name: str
+    learner: Learner
+    params: BaseModel
+
+    @property
+    def table(self) -> TableLearner | None:
+        """The learner, if its rows come from a feature store."""
+        return self.learner if isinstance(self.learner, TableLearner) else None
+
+
+def plan(learner: str, params: Mapping[str, Any], metric: str, threshold: float, model: str, alias: str) -> Plan:
+    """
+    Return what is to be trained.
+
+    Raises:
+        Refused: The learner, a parameter, the threshold, the model's name or the alias is none.
+    """
+    model_name(model)
+    alias_name(alias)
+    check_threshold(metric, threshold)
+    found = find(learner, LEARNERS)
+    return Plan(learner, found, parameters(found, params))
 
 
 @step(retries=0, timeout_s=LONGEST_S)

@@ -14,7 +14,7 @@ from interlock.batch.folder import BatchFolder
 from interlock.batch.parts import parts_of
 from interlock.store import Store
 from tasks import batch as steps
-from tasks.inputs import ask
+from tasks.batch import ask
 
 MODEL = "best_model"
 NO_TABLES = FeatureStore(url="sqlite:////nowhere/features.db")

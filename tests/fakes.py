@@ -13,6 +13,7 @@ from interlock.model.manifest import Column, Golden, Manifest
 from interlock.model.trial import Limits, Trial
 from interlock.records import Candidate, Current, EngineRef, Run
 from interlock.release.engine import Engine, Seen, Served
+from interlock.release.environment import Environment
 from interlock.release.open import released, rolled_back
 from interlock.release.steps import Release, carry_out
 from interlock.store import Store
@@ -168,6 +169,10 @@ class World:
     def engine_for(self, ref: EngineRef) -> Engine:
         return engine_of(self.replicas, ref.name)
 
+    @property
+    def env(self) -> Environment:
+        return Environment(self.store, self.registry, self.engine_for, RUN)
+
     def serving(self) -> list[int | None]:
         """The version that each replica serves for alias A."""
         return [r.serves["A"].version if "A" in r.serves else None for r in self.replicas]
@@ -198,9 +203,8 @@ def run_rollback(
     world: World, version: int | None = None, alias: str = "A", *, why: str, force: bool = False
 ) -> Release:
     """Go back as an operator does."""
-    means = {"engine_for": world.engine_for, "registry": world.registry, "run": RUN}
-    with rolled_back(world.store, "best_model", alias, version, **means, why=why) as rollback:
-        carry_out(rollback, force=force)
+    with rolled_back(world.env, "best_model", alias, version, why=why, force=force) as rollback:
+        carry_out(rollback)
     return rollback
 
 
@@ -218,13 +222,6 @@ def _json(version: int) -> bytes:
 
 def run_release(world: World, version: int, alias: str = "A", *, force: bool = False) -> Release:
     """Release a version, step by step, as a flow does."""
-    with released(
-        world.store,
-        candidate_of(version, alias),
-        [world.engine],
-        engine_for=world.engine_for,
-        registry=world.registry,
-        run=RUN,
-    ) as release:
-        carry_out(release, force=force)
+    with released(world.env, candidate_of(version, alias), [world.engine], force=force) as release:
+        carry_out(release)
     return release

@@ -17,6 +17,7 @@ from demos.load import Load, confidence_of
 from flows.train_register_reload import train_register_reload
 from interlock.records import Current
 from interlock.stack.processes import ROOT, environment, parts
+from interlock.upkeep.reconcile import Reconciler
 
 MODEL = "best_model"
 RATE = 20
@@ -52,18 +53,18 @@ class Replicas:
             return False
         current = self.current
         staged = [httpx.get(f"{url}/variants", timeout=5).json()["staged"] for url in self.urls]
-        alias = self.stack.place.registry.alias(MODEL, "A")
+        alias = self.stack.env.registry.alias(MODEL, "A")
         decided = current.version_of("A")
         return self.served() == [(decided, current.epoch)] * 2 and not any(staged) and alias == decided
 
     def sweep(self) -> None:
         """A killed writer leaves unfinished files; a pass of reconcile finds nothing else."""
-        (report,) = self.stack.place.reconciler("test").reconcile([MODEL])
+        (report,) = Reconciler(self.stack.env).reconcile([MODEL])
         assert [done for done in report.done if not done.startswith("swept")] == []
 
     def check_whole(self) -> None:
         """Every invariant holds."""
-        broken = list(violations(self.stack.place, MODEL))
+        broken = list(violations(self.stack.env, MODEL))
         assert not broken, broken
 
     @contextmanager
@@ -128,9 +129,9 @@ def answers(url: str) -> bool:
 @contextmanager
 def two_replicas(stack: Any) -> Iterator[Replicas]:
     """Enrol both replicas and let a version serve; afterwards the stack's own one is enrolled alone again."""
-    alone = ServingApi(name="dev", urls=list(stack.settings.serving_control), token=stack.place.token)
+    alone = ServingApi(name="dev", urls=list(stack.settings.serving_control), token=stack.token)
     with second_replica(stack) as second, proxy(stack.url) as first:
-        ServingApi(name="dev", urls=[first.url, second], token=stack.place.token, timeout_s=CALL_S).save(
+        ServingApi(name="dev", urls=[first.url, second], token=stack.token, timeout_s=CALL_S).save(
             "dev", overwrite=True
         )
         train_register_reload(params={"C": 2.0}, force=True)

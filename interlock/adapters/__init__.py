@@ -8,6 +8,7 @@ Clients of the outside, without Prefect; they implement the protocols of `interl
     feature_store   tables to train from and to predict
     prediction_log  deletes what is too old in it
     notify          messages to people
+    engines         the engine that an enrolment names
     serving         the serving app
     triton          Triton
     mlflow          MLflow

@@ -19,7 +19,7 @@ PREFECT_S = 2.0
 
 
 @dataclass(frozen=True)
-class People:
+class Announcer:
     """Who is told; Prefect is asked over its API, because importing it costs two seconds."""
 
     chat: Chat
@@ -30,7 +30,7 @@ class People:
         """Return where a flow run is seen."""
         return f"{self.ui}/runs/flow-run/{flow_run_id}"
 
-    def hear_of(self, rollback: Release) -> None:
+    def released(self, rollback: Release) -> None:
         """Tell of a rollback that is done, and put it on the model's newest page."""
         candidate = rollback.candidate
         subject = f"{candidate.model} {candidate.alias} v{candidate.version} (run {candidate.run_id})"
@@ -38,7 +38,7 @@ class People:
         self.chat.say(message("ROLLED BACK", subject, of_rollback(rollback), serves))
         self._publish(page_name(candidate.model, candidate.alias), release_page(rollback))
 
-    def hear_no(self, model: str, alias: str, error: DeliveryError) -> None:
+    def failed(self, model: str, alias: str, error: DeliveryError) -> None:
         """Tell of a rollback that was not made."""
         self.chat.say(message("ROLLBACK FAILED", f"{model} {alias}", str(error)))
 
@@ -50,8 +50,8 @@ class People:
             log.warning("the page %s in Prefect still says what was before: %s", page["key"], error)
 
 
-def people(settings: Settings) -> People:
+def announcer(settings: Settings) -> Announcer:
     """Return whom *settings* name; nothing is opened before the first message."""
     chat = Webhook(settings.chat_url.get_secret_value(), CHAT_S) if settings.chat_url else Silence()
     prefect = PrefectApi(settings.prefect_reached, settings.prefect_auth, PREFECT_S)
-    return People(chat, prefect, settings.prefect_ui)
+    return Announcer(chat, prefect, settings.prefect_ui)

@@ -4,11 +4,9 @@ from typing import Annotated
 
 import typer
 
-from interlock.cli.announce import people
+from interlock.cli.announce import announcer
 from interlock.cli.operate import MODEL, Model, person
-from interlock.environment import Place, place
-from interlock.errors import LastEngine
-from interlock.records import Run
+from interlock.environment import environment
 from interlock.release.enrolment import unenrol
 from interlock.release.message import message
 from interlock.settings import Settings
@@ -23,34 +21,17 @@ def engines(
 ) -> None:
     """List the engines that are enrolled for each alias of a model; every release of it is proved on all of them."""
     settings = Settings()
-    where = place(settings)
-    where.store.known(model)
+    env = environment(settings, person())
+    env.store.known(model)
     if remove:
-        aliases = _remove(where, model, remove, reason, force=force)
+        kind, _, name = remove.partition("/")
+        aliases = unenrol(env, model, (kind, name), force=force, why=reason)
         told = f"{remove} is not asked any more by releases of {model} {', '.join(aliases)}"
         typer.echo(told)
-        people(settings).chat.say(
+        announcer(settings).chat.say(
             message("UN-ENROLLED", model, f"{told}: {reason or 'no reason given'} (by {person()})")
         )
-    for alias, variant in sorted(where.store.current(model).variants.items()):
+    for alias, variant in sorted(env.store.current(model).variants.items()):
         typer.echo(f"{model} {alias}: v{variant.active_version}")
         for ref in variant.engines:
             typer.echo(f"    {'/'.join(ref.key)} {' '.join(ref.urls)}")
-
-
-def _remove(where: Place, model: str, engine: str, why: str, *, force: bool) -> list[str]:
-    kind, _, name = engine.partition("/")
-    try:
-        return unenrol(
-            where.store,
-            model,
-            (kind, name),
-            force=force,
-            engine_for=where.engine_for,
-            registry=where.registry,
-            run=Run(who=person()),
-            why=why,
-        )
-    except LastEngine as last:
-        msg = f"{last}; --force leaves it out all the same"
-        raise LastEngine(msg) from last

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from interlock.cli.announce import People
+from interlock.cli.announce import Announcer
 from interlock.errors import DeliveryError
 from interlock.upkeep.reconcile import Reconciler, Report
 
@@ -61,50 +61,50 @@ class Known:
 class Teller:
     """Logs what passes found and did, and tells the chat: once for each change, not at every pass."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, announcer: Announcer) -> None:
         """Nothing is known yet."""
-        self._people = people
+        self._announcer = announcer
         self._known: dict[str, Known] = {}
 
     def hear(self, reports: Sequence[Report]) -> None:
         """Take one pass over all models; the chat gets one message, however many of them changed."""
-        lines = [line for report in reports if (line := self._heard(report))]
+        lines = [line for report in reports if (line := self._heard(report)) is not None]
         if lines:
             more = [f"and {len(lines) - MOST} models more, see the log"] if len(lines) > MOST else []
-            self._people.chat.say("\n".join([*lines[:MOST], *more]))
+            self._announcer.chat.say("\n".join([*lines[:MOST], *more]))
 
-    def _heard(self, report: Report) -> str:
+    def _heard(self, report: Report) -> str | None:
         """Log what changed of a model; return what the chat is told. One that is being changed is looked at later."""
-        if report.busy:
+        if report.busy is not None:
             log.info("%s", report.told)
-            return ""
+            return None
         first = report.model not in self._known
         known = self._known.setdefault(report.model, Known())
         if not known.changes(report) and not first:
-            return ""
+            return None
         log.log(_level(report), "%s", report.told)
         is_news = bool(report.found) or not (first or known.mended)
         known.mended = bool(report.done)
-        return self._message(report) if is_news else ""
+        return self._message(report) if is_news else None
 
     def _message(self, report: Report) -> str:
         run = report.left_by.flow_run_id if report.left_by else None
-        return f"RECONCILED {report.told}" + (f" | {self._people.link(run)}" if run else "")
+        return f"RECONCILED {report.told}" + (f" | {self._announcer.link(run)}" if run else "")
 
 
-def reconcile_for_ever(reconciler: Reconciler, every_s: float, people: People) -> None:
+def reconcile_for_ever(reconciler: Reconciler, every_s: float, announcer: Announcer) -> None:
     """
     Make a pass every *every_s* seconds; what is found is told when it changes.
 
     A pass that hangs ends the process, with a line `Timeout` and where it hung: whoever keeps it alive starts it anew.
     """
-    teller, rotation, longest_s = Teller(people), Rotation(every_s), max(PASS_S, 20 * every_s)
+    teller, rotation, longest_s = Teller(announcer), Rotation(every_s), max(PASS_S, 20 * every_s)
     log.info("a pass every %g s; one that takes longer than %g s ends this process", every_s, longest_s)
     while True:
         started = time.monotonic()
         faulthandler.dump_traceback_later(longest_s, exit=True)
         try:
-            models = reconciler.store.models()
+            models = reconciler.env.store.models()
             teller.hear(reconciler.reconcile(models, rotation.turn(models)))
         except DeliveryError as error:  # the folder of all models is unreadable: the next pass may read it again
             log.error("no model could be looked at: %s", error)

@@ -61,11 +61,11 @@ for verb in (status, history, rollback, engines, reconcile, prune):
 @app.command()
 def render_triton() -> None:
     """Render Triton's config.pbtxt from the decisions: an init container's job before tritonserver starts."""
-    from interlock.environment import place
+    from interlock.environment import environment
     from interlock.stack.triton.server import render
 
     settings = Settings()
-    for folder in render(place(settings).store, settings.environment):
+    for folder in render(environment(settings, "render-triton").store, settings.environment):
         typer.echo(folder)
 
 

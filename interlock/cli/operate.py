@@ -10,19 +10,18 @@ from typing import Annotated
 
 import typer
 
-from interlock.cli.announce import people
+from interlock.cli.announce import announcer
 from interlock.cli.loop import reconcile_for_ever
-from interlock.cli.status import disagrees, line, parts_status, room, told, views
-from interlock.environment import place
+from interlock.cli.status import disagrees, line, parts_status, room, surveys, told
+from interlock.environment import environment
 from interlock.errors import AlreadyLive, DeliveryError, DigestRefused, Unreadable
-from interlock.records import Run
 from interlock.release.open import rolled_back
 from interlock.release.steps import carry_out
 from interlock.settings import Settings
 from interlock.upkeep.history import damage, readable
 from interlock.upkeep.prune import doomed
 from interlock.upkeep.prune import prune as prune_model
-from interlock.upkeep.reconcile import AliasPolicy
+from interlock.upkeep.reconcile import AliasPolicy, Reconciler
 
 MODEL = "best_model"
 LONGEST_S = 86_400
@@ -39,21 +38,21 @@ def _period(every: float | None) -> float | None:
 def status() -> None:
     """Show what runs, what is live and who says so, and everything that disagrees; exit code 1 if anything does."""
     settings = Settings()
-    where, rows = place(settings), parts_status(settings)
+    env, rows = environment(settings, person()), parts_status(settings)
     for name, state, address in rows:
         typer.echo(f"{name:<10} {state:<10} {address}")
-    if tight := room(where.store):
+    if (tight := room(env.store)) is not None:
         typer.echo(f"  ! {tight}")
-    seen = views(where)
-    for view in seen:
-        typer.echo("\n".join(told(where, view)))
-    wrong = bool(tight) or any(disagrees(where, view) for view in seen)
+    models = surveys(env)
+    for seen in models:
+        typer.echo("\n".join(told(env, seen)))
+    wrong = tight is not None or any(disagrees(env, seen) for seen in models)
     sys.exit(int(wrong or any(state != "running" for _, state, _ in rows)))
 
 
 def history(model: Model = MODEL) -> None:
     """Show every decision and event of a model, newest first, and verify the record; exit code 1 if it is not whole."""
-    store = place(Settings()).store
+    store = environment(Settings(), person()).store
     store.known(model)
     entries, _ = readable(store, model)
     rows, wrong = [(entry.at_utc, line(entry)) for entry in reversed(entries)], list(damage(store, model))
@@ -77,30 +76,21 @@ def rollback(
 ) -> None:
     """Go back to an older version at once, without Prefect and without MLflow; what is left behind is refused."""
     settings = Settings()
-    where, team = place(settings), people(settings)
+    env, announce = environment(settings, person()), announcer(settings)
     try:
-        with rolled_back(
-            where.store,
-            model,
-            alias,
-            version,
-            engine_for=where.engine_for,
-            registry=where.registry,
-            run=Run(who=person()),
-            why=reason,
-        ) as release:
-            carry_out(release, force=force)
+        with rolled_back(env, model, alias, version, why=reason, force=force) as release:
+            carry_out(release)
     except AlreadyLive as live:
         typer.echo(str(live))
         return
     except DeliveryError as error:
-        team.hear_no(model, alias, error)
+        announce.failed(model, alias, error)
         if isinstance(error, DigestRefused):
             msg = f"{error}; --force goes back to it all the same"
             raise DigestRefused(msg) from error
         raise
-    typer.echo(f"{release.current.describe(alias)} ({release.outcome})")
-    team.hear_of(release)
+    typer.echo(f"{release.current.describe(alias)} ({release.account.ended})")
+    announce.released(release)
 
 
 def reconcile(
@@ -113,11 +103,12 @@ def reconcile(
 ) -> None:
     """Make everything equal the decisions; exit code 1 if something could not be mended."""
     settings = Settings()
-    reconciler = place(settings).reconciler("interlock reconcile", policy)
+    env = environment(settings, "interlock reconcile")
+    reconciler = Reconciler(env, policy)
     if every is not None:
-        reconcile_for_ever(reconciler, every, people(settings))
-    reports = reconciler.reconcile(reconciler.store.models())
-    typer.echo("\n".join(report.told for report in reports) or f"nothing was ever released in {reconciler.store.root}")
+        reconcile_for_ever(reconciler, every, announcer(settings))
+    reports = reconciler.reconcile(env.store.models())
+    typer.echo("\n".join(report.told for report in reports) or f"nothing was ever released in {env.store.root}")
     sys.exit(int(any(report.failed for report in reports)))
 
 
@@ -133,11 +124,10 @@ def prune(
     if (model is None) != every_model:
         msg = "say whose versions go: --model NAME, or --all"
         raise typer.BadParameter(msg)
-    where = place(Settings())
-    remove = partial(prune_model, engine_for=where.engine_for, registry=where.registry, run=Run(who=person()))
-    act: Callable[..., list[str]] = doomed if dry_run else remove
-    for name in where.store.models() if model is None else [where.store.known(model)]:
-        gone = act(where.store, name, versions=versions, failed=failed)
+    env = environment(Settings(), person())
+    act: Callable[..., list[str]] = partial(doomed, env.store) if dry_run else partial(prune_model, env)
+    for name in env.store.models() if model is None else [env.store.known(model)]:
+        gone = act(name, versions=versions, failed=failed)
         what = "would be removed" if dry_run else "removed"
         typer.echo("\n".join([f"{name}: {len(gone)} {what}", *(f"  {folder}" for folder in gone)]))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import psutil
 
-from interlock.environment import Place
 from interlock.errors import Unreadable
 from interlock.records import HistoryEntry
 from interlock.release.alias import AliasState
 from interlock.release.engine import Sighting
+from interlock.release.environment import Environment
 from interlock.settings import Settings
 from interlock.stack.processes import parts
 from interlock.stack.supervisor import Supervisor
@@ -21,7 +21,7 @@ from interlock.store import Store
 from interlock.store.contents import names_in
 from interlock.store.lock import signature
 from interlock.upkeep.history import damage, readable
-from interlock.upkeep.survey import Finding, View, look
+from interlock.upkeep.survey import Disagreement, Survey, survey
 
 TIMEOUT_S = 2.0
 LAST = 5
@@ -44,23 +44,23 @@ def parts_status(settings: Settings) -> list[tuple[str, str, str]]:
     return rows
 
 
-def views(place: Place) -> list[View]:
+def surveys(env: Environment) -> list[Survey]:
     """Look closely at every model, and at its record."""
-    models = place.store.models()
-    seen = look(place.store, models, engine_for=place.engine_for, registry=place.registry, audit=models)
-    for view in seen:
-        for what in damage(place.store, view.model):
-            view.find(what, mendable=False)
-    return seen
+    models = env.store.models()
+    found = survey(env, models, audit=models)
+    for seen in found:
+        for what in damage(env.store, seen.model):
+            seen.disagree(what, mendable=False)
+    return found
 
 
-def room(store: Store) -> str:
-    """Return that the repository's disk has too little room for some releases; empty if it has enough."""
+def room(store: Store) -> str | None:
+    """Return that the repository's disk has too little room for some releases, None if it has enough."""
     root = next(folder for folder in (store.root, *store.root.parents) if folder.exists())
     free = shutil.disk_usage(root).free
     needed = max(LEAST_ROOM, ROOM_FOR * _largest(store))
     if free >= needed:
-        return ""
+        return None
     return f"the disk of {store.root} has {free / MB:.0f} MB free, and the next releases may need {needed / MB:.0f} MB"
 
 
@@ -76,31 +76,32 @@ def _size(folder: Path) -> int:
     return 0
 
 
-def told(place: Place, view: View) -> Iterator[str]:
+def told(env: Environment, seen: Survey) -> Iterator[str]:
     """Yield what is decided and what is so, for each alias, and the last decisions."""
-    yield from _decided(view)
-    if name := changing(place, view):
+    yield from _decided(seen)
+    if (name := changing(env, seen)) is not None:
         yield f"  ~ under way, by {name}"
-    disagreeing = disagrees(place, view)
-    for what in view.findings:
+    disagreeing = disagrees(env, seen)
+    for what in seen.disagreements:
         yield f"  {'!' if what in disagreeing else '~'} {what.what}"
-    entries, _ = readable(place.store, view.model)
+    entries, _ = readable(env.store, seen.model)
     if entries:
         yield "  last decisions:"
         yield from (f"    {line(entry)}" for entry in reversed(entries[-LAST:]))
 
 
-def disagrees(place: Place, view: View) -> list[Finding]:
+def disagrees(env: Environment, seen: Survey) -> list[Disagreement]:
     """Return what is wrong; while somebody is changing the model, what that may explain is not."""
-    return [finding for finding in view.findings if not finding.mendable or not changing(place, view)]
+    explained = changing(env, seen) is not None
+    return [found for found in seen.disagreements if not (found.mendable and explained)]
 
 
-def changing(place: Place, view: View) -> str:
-    """Return which process of this machine holds the lock of a model whose release is open; empty if none does."""
-    lock = place.store.paths(view.model).lock
-    who = signature(place.store.paths(view.model)) if view.journal else None
+def changing(env: Environment, seen: Survey) -> str | None:
+    """Return which process of this machine holds the lock of a model whose release is open, None if none does."""
+    lock = env.store.paths(seen.model).lock
+    who = signature(env.store.paths(seen.model)) if seen.journal else None
     if who is None or who["host"] != socket.gethostname() or not _has_open(who["pid"], lock):
-        return ""
+        return None
     return f"{who['flow_run_name'] or who['who']}, process {who['pid']}, since {who['since_utc']}"
 
 
@@ -120,26 +121,26 @@ def line(entry: HistoryEntry) -> str:
     flow = f", {entry.run.flow_run_name} {entry.run.flow_run_id}" if entry.run.flow_run_id else ""
     return (
         f"{entry.epoch:>4} {entry.at_utc} {entry.kind} {entry.alias} {change} by {entry.run.who}{flow}: "
-        f"{entry.why or 'no reason given'} ({entry.outcome})"
+        f"{entry.why or 'no reason given'} ({entry.ended})"
     )
 
 
-def _decided(view: View) -> Iterator[str]:
-    if view.current is None:
-        yield f"{view.model}: the decision is unreadable"
+def _decided(seen: Survey) -> Iterator[str]:
+    if seen.current is None:
+        yield f"{seen.model}: the decision is unreadable"
         return
-    if not view.current.variants:
-        yield f"{view.model}: nothing serves (epoch {view.current.epoch})"
-    for alias, variant in sorted(view.current.variants.items()):
+    if not seen.current.variants:
+        yield f"{seen.model}: nothing serves (epoch {seen.current.epoch})"
+    for alias, variant in sorted(seen.current.variants.items()):
         yield (
-            f"{view.model} {alias}: v{variant.active_version} (epoch {view.current.epoch}, run {variant.run_id}, "
+            f"{seen.model} {alias}: v{variant.active_version} (epoch {seen.current.epoch}, run {variant.run_id}, "
             f"previous {_version(variant.previous_version)})"
         )
-        for sighting in view.sightings.values():
+        for sighting in seen.sightings.values():
             if variant.follows(*sighting.engine.key):
                 engine = f"{sighting.engine.kind}/{sighting.engine.name}"
                 yield f"    {engine} {sighting.replica}: {_serves(sighting, alias)}"
-        yield f"    alias {alias} in MLflow: {_named(view, alias)}"
+        yield f"    alias {alias} in MLflow: {_named(seen, alias)}"
 
 
 def _serves(sighting: Sighting, alias: str) -> str:
@@ -149,8 +150,8 @@ def _serves(sighting: Sighting, alias: str) -> str:
     return f"v{served.version}" if served else "serves nothing"
 
 
-def _named(view: View, alias: str) -> str:
-    state, names = view.aliases.get(alias, (AliasState.UNKNOWN, None))
+def _named(seen: Survey, alias: str) -> str:
+    state, names = seen.aliases.get(alias, (AliasState.UNKNOWN, None))
     return "unknown, MLflow does not say" if state is AliasState.UNKNOWN else f"{_version(names)}, {state.value}"
 
 

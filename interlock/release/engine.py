@@ -47,7 +47,7 @@ class Sighting:
     engine: EngineRef
     replica: str
     seen: Seen | None = None
-    absent: str = ""
+    absent: DeliveryError | None = None
 
     def follows(self, current: Current, alias: str) -> bool:
         """Whether the replica serves exactly what *current* decides for *alias*."""
@@ -157,7 +157,7 @@ class Engine:
         answers = self._answers(lambda replica: replica.survey(currents))
         return {
             current.model: self._sighted(
-                [seen if isinstance(seen, str) else seen.get(current.model, Seen()) for seen in answers]
+                [seen if isinstance(seen, Unreachable) else seen.get(current.model, Seen()) for seen in answers]
             )
             for current in currents
         }
@@ -168,21 +168,21 @@ class Engine:
         with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
             return list(pool.map(ask, self.replicas))
 
-    def _answers(self, ask: Callable[[Replica], T]) -> list[T | str]:
+    def _answers(self, ask: Callable[[Replica], T]) -> list[T | Unreachable]:
         """Ask every replica; return its answer, or why there is none."""
 
-        def answer(replica: Replica) -> T | str:
+        def answer(replica: Replica) -> T | Unreachable:
             try:
                 return ask(replica)
             except Unreachable as error:
-                return str(error)
+                return error
 
         return self._all(answer)
 
-    def _sighted(self, answers: Sequence[Seen | str]) -> list[Sighting]:
+    def _sighted(self, answers: Sequence[Seen | Unreachable]) -> list[Sighting]:
         return [
             Sighting(self.ref, replica.address, absent=answer)
-            if isinstance(answer, str)
+            if isinstance(answer, Unreachable)
             else Sighting(self.ref, replica.address, answer)
             for replica, answer in zip(self.replicas, answers, strict=True)
         ]
@@ -212,5 +212,7 @@ def check_follow(sightings: Iterable[Sighting], current: Current, alias: str) ->
     """
     for sighting in sightings:
         if sighting.seen and not sighting.follows(current, alias):
-            msg = f"{sighting.replica} does not serve what is decided: {current.describe(alias)}"
+            version = current.version_of(alias)
+            decided = f"v{version}" if version else "nothing"
+            msg = f"{sighting.replica} does not serve what epoch {current.epoch} decides for {alias}: {decided}"
             raise NotFollowed(msg)

@@ -9,24 +9,14 @@ from uuid import uuid4
 
 from interlock.clock import utc_stamp
 from interlock.errors import DeliveryError, LastEngine, NotFound
-from interlock.records import Current, EngineRef, HistoryEntry, Run, Variant
+from interlock.records import Current, EngineRef, HistoryEntry, Outcome, Run, Variant
 from interlock.release.engine import EngineFor
+from interlock.release.environment import Environment
 from interlock.release.recover import recover
-from interlock.release.registry import Registry
-from interlock.store import Store, Writer
+from interlock.store import Writer
 
 
-def unenrol(
-    store: Store,
-    model: str,
-    key: tuple[str, str],
-    *,
-    force: bool,
-    engine_for: EngineFor,
-    registry: Registry,
-    run: Run,
-    why: str,
-) -> list[str]:
+def unenrol(env: Environment, model: str, key: tuple[str, str], *, force: bool, why: str) -> list[str]:
     """
     Take the engine *key*, kind and name, from every alias that it follows; return those aliases.
 
@@ -35,12 +25,12 @@ def unenrol(
         LastEngine: It is the last engine of an alias, and not *force*.
         Busy: Somebody else is changing this model.
     """
-    with Writer.locked(store, model, run) as writer:
-        recover(writer, engine_for, registry)
-        leaving = _leaving(store.current(model), key, force=force)
+    with Writer.locked(env.store, model, env.run) as writer:
+        recover(writer, env)
+        leaving = _leaving(env.store.current(model), key, force=force)
         for variant in leaving:
-            _decide(writer, variant, key, run, why)
-        _follow(store.current(model), [ref for variant in leaving for ref in variant.engines], engine_for)
+            _decide(writer, variant, key, env.run, why)
+        _follow(env.store.current(model), [ref for variant in leaving for ref in variant.engines], env.engine_for)
     return [variant.alias for variant in leaving]
 
 
@@ -52,7 +42,8 @@ def _leaving(current: Current, key: tuple[str, str], *, force: bool) -> list[Var
         raise NotFound(msg)
     last = [variant.alias for variant in leaving if len(variant.engines) == 1]
     if last and not force:
-        msg = f"{'/'.join(key)} is the last engine of {current.model} {', '.join(last)}: nobody would serve it"
+        whose = f"{'/'.join(key)} is the last engine of {current.model} {', '.join(last)}"
+        msg = f"{whose}: nobody would serve it; `force` leaves it out all the same"
         raise LastEngine(msg)
     return leaving
 
@@ -74,7 +65,7 @@ def _decide(writer: Writer, variant: Variant, key: tuple[str, str], run: Run, wh
         at_utc=utc_stamp(),
         why=f"un-enrols {'/'.join(key)}: {why or 'no reason given'}",
         alias=variant.alias,
-        outcome="completed",
+        outcome=Outcome.COMPLETED,
         before=before,
         after=after.model_copy(update={"flow_run_id": run.flow_run_id}),
     )

@@ -47,12 +47,12 @@ def judge(metrics: dict[str, float], metric: str, threshold: float, champion: fl
     reason = _why_not(metric, value, threshold, champion)
     beats = "" if champion is None else f", champion {champion:.4f}"
     passed = f"{metric} {value:.4f} > {threshold:g}{beats}"
-    return Verdict(not reason, metric, value, threshold, champion, reason or passed)
+    return Verdict(reason is None, metric, value, threshold, champion, passed if reason is None else reason)
 
 
-def _why_not(metric: str, value: float, threshold: float, champion: float | None) -> str:
+def _why_not(metric: str, value: float, threshold: float, champion: float | None) -> str | None:
     if not value > threshold:  # written so that NaN fails
         return f"{metric} {value:.4f} is not above {threshold:g}"
     if champion is not None and not value >= champion:
         return f"{metric} {value:.4f} is below the champion's {champion:.4f}"
-    return ""
+    return None

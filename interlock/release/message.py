@@ -11,11 +11,10 @@ from interlock.release.engine import Sighting
 from interlock.release.steps import Release
 
 
-def message(what: str, subject: str, why: str = "", serves: str = "", link: str = "") -> str:
-    """Return the line; what it says already, such as what serves, is not said twice."""
+def message(what: str, subject: str, why: str = "", serves: str | None = None) -> str:
+    """Return the line; *serves* is None where nobody can tell."""
     text = f"{what}: {subject}{f': {why}' if why else ''}"
-    text += "" if serves in text else f" | {serves}"
-    return f"{text} | {link}" if link else text
+    return text if serves is None else f"{text} | {serves}"
 
 
 def of_release(release: Release) -> str:

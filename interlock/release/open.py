@@ -7,13 +7,14 @@ Hold the model's lock around a release or a rollback: recover what is open, carr
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
-from interlock.errors import CorruptRecord, DeliveryError, InvalidName, StaleEpoch, Unreadable, telling
-from interlock.records import Candidate, Current, EngineRef, Run
+from interlock.errors import CorruptRecord, DeliveryError, InvalidName, StaleEpoch, Unreadable
+from interlock.records import Candidate, Current, EngineRef
 from interlock.release.engine import Engine, EngineFor
+from interlock.release.environment import Environment
 from interlock.release.recover import recover
-from interlock.release.registry import Registry
 from interlock.release.rollback import Rollback, check_not_live, engines_of, target
 from interlock.release.steps import Release
 from interlock.store import Store, Writer
@@ -25,14 +26,12 @@ STOP_WAIT_S = 30.0
 
 @contextmanager
 def released(
-    store: Store,
+    env: Environment,
     candidate: Candidate,
     engines: Sequence[Engine],
     *,
-    engine_for: EngineFor,
-    registry: Registry,
-    run: Run,
     why: str = "",
+    force: bool = False,
     since: Current | None = None,
 ) -> Iterator[Release]:
     """
@@ -41,72 +40,70 @@ def released(
     Every engine that is enrolled already takes part, whichever ones *engines* names.
 
     Args:
-        store: The model repository.
+        env: Where the release happens.
         candidate: What is released.
-        engines: What it is released to.
-        engine_for: Finds the engines that records name.
-        registry: Where the bytes come from, and the alias is.
-        run: Who asks.
+        engines: What it is released to; each is enrolled as it is given, also if it was enrolled otherwise before.
         why: For the record.
-        since: The decision that the wish to release was judged by.
+        force: Release bytes that failed before.
+        since: Refuse the release if the decision has changed since this one was read.
 
     Raises:
         StaleEpoch: Somebody decided after *since*; nothing was changed.
-        DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
+        DeliveryError: Why the release failed; the message names what serves now.
         Busy: Somebody else is changing this model.
         RecoveryFailed: The way back failed too; the journal stays open for the next responder.
     """
+    store = env.store
     with (
         _telling_what_serves(store, candidate.model, candidate.alias),
-        Writer.locked(store, candidate.model, run) as writer,
+        Writer.locked(store, candidate.model, env.run) as writer,
     ):
-        recover(writer, engine_for, registry)
+        recover(writer, env)
         if since:
-            check_same_decision(store.current(candidate.model), since, candidate.alias)
+            check_same_decision(store.current(candidate.model), since)
         enrolled = store.current(candidate.model).variants.get(candidate.alias)
-        taking_part = connected(engines, enrolled.engines if enrolled else (), engine_for)
-        opened = Release(writer, candidate, taking_part, registry, run, why)
-        with _undone_on_failure(opened, engine_for) as release:
+        taking_part = connected(engines, enrolled.engines if enrolled else (), env.engine_for)
+        with _undone_on_failure(env, Release(env, writer, candidate, taking_part, why, force=force)) as release:
             yield release
 
 
 @contextmanager
 def rolled_back(
-    store: Store,
-    model: str,
-    alias: str,
-    version: int | None,
-    *,
-    engine_for: EngineFor,
-    registry: Registry,
-    run: Run,
-    why: str,
+    env: Environment, model: str, alias: str, version: int | None, *, why: str, force: bool = False
 ) -> Iterator[Rollback]:
     """
     Open a rollback to *version*, or to the one before, and undo it on any exception.
 
-    Which one is before is decided now, not when a release that holds the lock has stopped.
+    The target version is chosen before waiting for the lock, so stopping a running release cannot change it.
+
+    Args:
+        env: Where the rollback happens.
+        model: Whose version goes back.
+        alias: Under which it is live.
+        version: The version to go back to; without it, the one that was live before.
+        why: For the record.
+        force: Also to a version that failed or was rolled back before.
 
     Raises:
         NotFound: The version is not on disk, was quarantined, or there is none before.
         AlreadyLive: It serves already; nothing was changed.
         Unreachable: No replica answers at all.
-        DeliveryError: Of the kind of the original, which it is raised from; the message names what serves now.
+        DeliveryError: Why the rollback failed; the message names what serves now.
         Busy: Somebody held the lock and did not stop within 30 s; the message names who, and what ends that.
         RecoveryFailed: The way back failed too; the journal stays open for the next responder.
     """
+    store = env.store
     with _telling_what_serves(store, model, alias):
         candidate = target(store, model, alias, version)
-        with Writer.locked(store, model, run, wait_s=STOP_WAIT_S, interrupt=True) as writer:
-            recover(writer, engine_for, registry)
+        with Writer.locked(store, model, env.run, wait_s=STOP_WAIT_S, interrupt=True) as writer:
+            recover(writer, env)
             check_not_live(store.current(model), candidate)
-            taking_part = connected([], engines_of(store, candidate), engine_for)
-            opened = Rollback(writer, candidate, taking_part, registry, run, why)
-            with _undone_on_failure(opened, engine_for) as rollback:
+            taking_part = connected([], engines_of(store, candidate), env.engine_for)
+            with _undone_on_failure(env, Rollback(env, writer, candidate, taking_part, why, force=force)) as rollback:
                 yield rollback
 
 
-def check_same_decision(current: Current, since: Current, alias: str) -> None:
+def check_same_decision(current: Current, since: Current) -> None:
     """
     Look whether *since* still is the decision.
 
@@ -114,28 +111,30 @@ def check_same_decision(current: Current, since: Current, alias: str) -> None:
         StaleEpoch: Somebody decided after it.
     """
     if not current.same_decision(since):
-        msg = f"somebody decided meanwhile (epoch {current.epoch}), nothing was changed here: {current.describe(alias)}"
+        msg = f"somebody decided meanwhile (epoch {current.epoch}), nothing was changed here"
         raise StaleEpoch(msg)
 
 
 @contextmanager
-def _undone_on_failure(release: R, engine_for: EngineFor) -> Iterator[R]:
+def _undone_on_failure(env: Environment, release: R) -> Iterator[R]:
     engines = {engine.ref.key: engine for engine in release.engines}
 
     def known(ref: EngineRef) -> Engine:
         """The engines are known by now: Prefect's API, where blocks are, may be away when they are needed most."""
-        return engines.get(ref.key) or engine_for(ref)
+        return engines.get(ref.key) or env.engine_for(ref)
 
     try:
         yield release
         release.close()
     except BaseException as cause:
-        recovery = recover(release.writer, known, release.registry, cause)
+        recovery = recover(release.writer, replace(env, engine_for=known), cause)
         if not isinstance(cause, Exception):
             raise
-        how = f" ({recovery.how})" if recovery else ""
-        now = recovery.current if recovery else release.current
-        raise telling(cause, f"{now.describe(release.candidate.alias)}{how}") from cause
+        error = DeliveryError.of(cause)
+        error.way_back = recovery.how if recovery else None
+    else:
+        return
+    raise error
 
 
 @contextmanager
@@ -146,10 +145,8 @@ def _telling_what_serves(store: Store, model: str, alias: str) -> Iterator[None]
     except InvalidName:
         raise
     except DeliveryError as error:
-        told = telling(error, _serving(store, model, alias))
-        if str(told) == str(error):
-            raise
-        raise told from error
+        error.serves = _serving(store, model, alias)
+        raise
 
 
 def _serving(store: Store, model: str, alias: str) -> str:

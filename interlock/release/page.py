@@ -33,9 +33,9 @@ def release_page(release: Release, verdict: Verdict | None = None) -> str:
     )
 
 
-def notice_page(title: str, why: str, now: str) -> str:
-    """Return the page of a run that released nothing."""
-    return f"# {title}\n\n{why}\n" + (f"\n**Now**: {now}\n" if now else "")
+def notice_page(title: str, why: str, now: str | None) -> str:
+    """Return the page of a run that released nothing; *now* is what serves, None where nobody can tell."""
+    return f"# {title}\n\n{why}\n" + ("" if now is None else f"\n**Now**: {now}\n")
 
 
 def _side(name: str, current: Current, alias: str) -> str:

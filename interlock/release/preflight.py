@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from interlock.errors import CorruptRecord, Refused, Unreachable
 from interlock.records import EngineRef
-from interlock.release.engine import Engine, EngineFor, Sighting, absent
+from interlock.release.engine import Engine, Sighting, absent
+from interlock.release.environment import Environment
 from interlock.release.open import connected
 from interlock.store import Store
 
@@ -28,19 +29,18 @@ class Answers:
         if self.refusal:
             raise self.refusal
         if away := absent(self.seen):
-            raise Unreachable("; ".join(sighting.absent for sighting in away))
+            raise Unreachable("; ".join(str(sighting.absent) for sighting in away))
 
 
-def ask(
-    store: Store, model: str, alias: str, engines: Sequence[Engine], *, engine_for: EngineFor, patient: bool
-) -> Answers:
+def ask(env: Environment, model: str, alias: str, engines: Sequence[Engine], *, patient: bool) -> Answers:
     """
     Ask every engine that a release of *model* under *alias* takes to: those named, and those enrolled.
 
     Raises:
         Unreachable: A replica does not answer, and *patient*: it is worth asking again.
     """
-    answers = [_ask(engine, model) for engine in connected(engines, _enrolled(store, model, alias), engine_for)]
+    enrolled = _enrolled(env.store, model, alias)
+    answers = [_ask(engine, model) for engine in connected(engines, enrolled, env.engine_for)]
     refusal = next((answer.refusal for answer in answers if answer.refusal), None)
     together = Answers([sighting for answer in answers for sighting in answer.seen], refusal)
     if patient and not refusal:
@@ -52,7 +52,7 @@ def _ask(engine: Engine, model: str) -> Answers:
     try:
         return Answers(engine.observe(model))
     except Refused as no:
-        return Answers([Sighting(engine.ref, replica.address, absent=str(no)) for replica in engine.replicas], no)
+        return Answers([Sighting(engine.ref, replica.address, absent=no) for replica in engine.replicas], no)
 
 
 def _enrolled(store: Store, model: str, alias: str) -> Sequence[EngineRef]:

@@ -29,9 +29,10 @@ from interlock.errors import (
     Unreadable,
     Unwritable,
 )
-from interlock.records import Current, HistoryEntry, Journal
+from interlock.records import Current, HistoryEntry, Journal, Outcome
 from interlock.release.alias import point_alias
 from interlock.release.engine import Engine, EngineFor, Sighting, check_follow, without_any
+from interlock.release.environment import Environment
 from interlock.release.registry import Registry
 from interlock.store import Writer
 
@@ -52,23 +53,20 @@ class Back:
     condemns: bool
 
 
-def recover(
-    writer: Writer, engine_for: EngineFor, registry: Registry, cause: BaseException | None = None
-) -> Recovery | None:
+def recover(writer: Writer, env: Environment, cause: BaseException | None = None) -> Recovery | None:
     """
     Finish or undo the open release of the writer's model; return what was done, None if there was nothing to do.
 
     Args:
         writer: Held by the caller.
-        engine_for: Finds the engines that the journal names.
-        registry: Where the alias goes back to; its absence never stops a recovery.
+        env: Its registry, where the alias goes back to, may be away: that never stops a recovery.
         cause: Why the release stopped, if anybody knows: Broken is a verdict on the candidate.
 
     Raises:
         RecoveryFailed: The journal stays open, so that the next responder tries again.
     """
     try:
-        return _recover(writer, engine_for, registry, cause)
+        return _recover(writer, env, cause)
     except Exception as error:
         msg = (
             f"recovery of {writer.model} failed: {error}{_because(cause)}; the journal stays open, "
@@ -79,23 +77,23 @@ def recover(
         raise RecoveryFailed(msg) from error
 
 
-def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: BaseException | None) -> Recovery | None:
+def _recover(writer: Writer, env: Environment, cause: BaseException | None) -> Recovery | None:
     rebuilt = _rebuild_current(writer)
     current = writer.store.current(writer.model)
     writer.void_claims_above(current.epoch)
     journal = _readable_journal(writer)
     if journal is None:
-        return Recovery(rebuilt, current) if rebuilt else None
+        return None if rebuilt is None else Recovery(rebuilt, current)
     if current.same_decision(journal.before):
         how = _undo_rehearsal(writer, journal, cause)
     elif current.release_id != journal.release_id:
         how = "overtaken by a later decision"
     else:
-        engines = [engine_for(ref) for ref in journal.engines]
+        engines = [env.engine_for(ref) for ref in journal.engines]
         back = _judged(writer, engines, current, journal, cause)
         how = _roll_back(writer, engines, journal, back) if back else _roll_forward(writer, journal)
-        how += _alias_behind(writer, registry, journal.candidate.alias)
-    _drop_candidate(journal, engine_for)
+        how += _alias_behind(writer, env.registry, journal.candidate.alias)
+    _drop_candidate(journal, env.engine_for)
     writer.record(
         "recovery", f"{journal.candidate.model} v{journal.candidate.version}: {how}{_because(cause)}", journal
     )
@@ -104,9 +102,9 @@ def _recover(writer: Writer, engine_for: EngineFor, registry: Registry, cause: B
     return recovery
 
 
-def _rebuild_current(writer: Writer) -> str:
+def _rebuild_current(writer: Writer) -> str | None:
     """
-    Write a lost or unreadable current.json again from the newest claim; return what was done, empty if nothing was.
+    Write a lost or unreadable current.json again from the newest claim; return what was done, None if nothing was.
 
     A claim is made only after the proof, so the newest one is a proven decision even if its commit did not happen;
     whether it may stay is then decided as after any crash.
@@ -119,7 +117,7 @@ def _rebuild_current(writer: Writer) -> str:
         writer.restore_current(rebuilt)
         writer.record("rebuilt", f"{lost}; now epoch {rebuilt.epoch}")
         return f"rebuilt the decision, epoch {rebuilt.epoch}"
-    return ""
+    return None
 
 
 def _readable_journal(writer: Writer) -> Journal | None:
@@ -207,8 +205,8 @@ def _roll_forward(writer: Writer, journal: Journal) -> str:
     leave_behind(writer, journal)
     writer.forget_attempts(journal.candidate.sha256)
     account = _account_of(writer, journal)
-    if account.outcome == "open":
-        writer.account(account.model_copy(update={"outcome": "completed by recovery"}))
+    if account.outcome is Outcome.OPEN:
+        writer.account(account.model_copy(update={"outcome": Outcome.RECOVERED}))
     return "rolled forward, every engine serves it"
 
 
@@ -221,7 +219,8 @@ def _roll_back(writer: Writer, engines: list[Engine], journal: Journal, back: Ba
         _condemn(writer, journal, back.why)
     if journal.left_behind:
         writer.allow_digest(journal.left_behind.sha256)
-    writer.account(undone.model_copy(update={"outcome": f"undone by epoch {current.epoch}: {back.why}"}))
+    note = f"by epoch {current.epoch}: {back.why}"
+    writer.account(undone.model_copy(update={"outcome": Outcome.UNDONE, "note": note}))
     return f"rolled back after the commit: {back.why}"
 
 
@@ -249,7 +248,7 @@ def _commit_state_before(writer: Writer, journal: Journal, back: Back) -> Curren
         at_utc=utc_stamp(),
         why=f"undoes epoch {journal.after.epoch}: {back.why}",
         alias=journal.candidate.alias,
-        outcome="completed",
+        outcome=Outcome.COMPLETED,
         condemns=back.condemns,
         before=now,
         after=after,
@@ -262,7 +261,7 @@ def _account_of(writer: Writer, journal: Journal) -> HistoryEntry:
     with suppress(CorruptRecord):
         if entry := writer.store.entry(writer.model, journal.after.epoch):
             return entry
-    return HistoryEntry.of(journal, "open")
+    return HistoryEntry.of(journal, Outcome.OPEN)
 
 
 def _because(cause: BaseException | None) -> str:

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from interlock.errors import AlreadyLive, NotFound, Unreachable
 from interlock.names import alias_name, version_number
-from interlock.records import Candidate, Current, EngineRef, Kind, Run, Variant
+from interlock.records import Candidate, Current, EngineRef, Kind, Variant
 from interlock.release.engine import Engine
+from interlock.release.environment import Environment
 from interlock.release.recover import leave_behind
-from interlock.release.registry import Registry
 from interlock.release.steps import Release
 from interlock.store import Store, Writer
 from interlock.store.contents import is_there
@@ -27,7 +27,14 @@ class Rollback(Release):
     timed: ClassVar[bool] = False
 
     def __init__(
-        self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str
+        self,
+        env: Environment,
+        writer: Writer,
+        candidate: Candidate,
+        engines: Sequence[Engine],
+        why: str,
+        *,
+        force: bool,
     ) -> None:
         """
         Made by `interlock.release.open`, inside the lock.
@@ -35,7 +42,7 @@ class Rollback(Release):
         Raises:
             Unreachable: No replica answers at all.
         """
-        super().__init__(writer, candidate, engines, registry, run, why)
+        super().__init__(env, writer, candidate, engines, why, force=force)
         present = [engine.present(candidate.model) for engine in engines]
         self.rehearsing = [there for there, _ in present]
         self.given_up = self.absent = [replica for _, missing in present for replica in missing]
@@ -69,8 +76,8 @@ def target(store: Store, model: str, alias: str, version: int | None) -> Candida
     alias_name(alias)
     store.known(model)
     wanted = _before(store, model, alias) if version is None else version_number(version)
-    if why := _gone(store, model, wanted):
-        msg = f"{model} v{wanted} {why}; {store.current(model).describe(alias)}"
+    if (why := _gone(store, model, wanted)) is not None:
+        msg = f"{model} v{wanted} {why}"
         raise NotFound(msg)
     manifest = store.manifest(model, wanted)
     was_live = next((variant for variant in _lives(store, model) if variant.active_version == wanted), None)
@@ -87,9 +94,8 @@ def check_not_live(current: Current, candidate: Candidate) -> None:
     """
     live = current.variants.get(candidate.alias)
     if live and candidate.sha256 == live.sha256:
-        msg = f"{current.describe(candidate.alias)} already, nothing was changed"
-        if candidate.version != live.active_version:
-            msg += f": v{candidate.version} holds the same bytes"
+        same = "" if candidate.version == live.active_version else f": v{live.active_version} holds the same bytes"
+        msg = f"v{candidate.version} is live already, nothing was changed{same}"
         raise AlreadyLive(msg)
 
 
@@ -109,11 +115,11 @@ def _before(store: Store, model: str, alias: str) -> int:
             continue
         refusal = store.refusal(model, variant.sha256)
         why = f"is refused: {refusal.reason}" if refusal else _gone(store, model, variant.active_version)
-        if not why:
+        if why is None:
             return variant.active_version
         skipped[variant.active_version] = why
     others = "".join(f"; v{version} {why}" for version, why in skipped.items())
-    msg = f"{store.current(model).describe(alias)}; no version before it can serve{others}"
+    msg = f"no earlier version of {model} {alias} can serve{others}"
     raise NotFound(msg)
 
 
@@ -125,10 +131,10 @@ def _lives(store: Store, model: str, alias: str | None = None) -> Iterator[Varia
             yield variant
 
 
-def _gone(store: Store, model: str, version: int) -> str:
-    """Return why a version is not on disk; empty if it is."""
+def _gone(store: Store, model: str, version: int) -> str | None:
+    """Return why a version is not on disk, None if it is."""
     if is_there(store.paths(model).onnx(version)):
-        return ""
+        return None
     if put_away := store.put_away(model, version):
         return f"was quarantined ({put_away.reason}) and is at {put_away.folder}"
     return f"is not in the model repository {store.root}"

@@ -1,23 +1,37 @@
 r"""
 The steps between the state before and the state after. `open` opens a release and undoes it on failure.
 
+`STEPS` is the one list of them; how each is made, at once or as a retried task of Prefect, is said to `carry_out`.
+
     snapshot -> materialize -> trial -> load -> ready -> smoke -> COMMIT -> switch -> confirm -> alias -> close
         \________ before the commit: nothing was exposed ________/   \____ after it: forward, or the state before ____/
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar
 from uuid import uuid4
 
 from interlock.clock import utc_stamp
 from interlock.errors import ContractChanged, DeliveryError, DigestRefused, NotFollowed, OutOfTime, Unreachable
 from interlock.model.trial import Limits, Trial, try_out
-from interlock.records import DEFAULT_BUDGET_MS, Candidate, Check, Current, HistoryEntry, Journal, Kind, Run, Variant
+from interlock.records import (
+    DEFAULT_BUDGET_MS,
+    Candidate,
+    Check,
+    Current,
+    HistoryEntry,
+    Journal,
+    Kind,
+    Outcome,
+    Run,
+    Variant,
+)
 from interlock.release.alias import point_alias
 from interlock.release.engine import Engine, Sighting, absent, without_any
-from interlock.release.registry import Registry
+from interlock.release.environment import Environment
 from interlock.store import Writer
 
 LIMIT_S = 120.0
@@ -30,6 +44,9 @@ class Release:
 
     Every step is idempotent, so that it can be retried. Only Unreachable is worth a retry. Every step raises
     OutOfTime when the lock was held for too long, and Stopped when an operator's rollback waits for it.
+
+    Args:
+        patient: Whether the running step will be tried again: until then a replica that does not answer is waited for.
     """
 
     kind: ClassVar[Kind] = "release"
@@ -37,36 +54,45 @@ class Release:
     try_out = staticmethod(try_out)
 
     def __init__(
-        self, writer: Writer, candidate: Candidate, engines: Sequence[Engine], registry: Registry, run: Run, why: str
+        self,
+        env: Environment,
+        writer: Writer,
+        candidate: Candidate,
+        engines: Sequence[Engine],
+        why: str,
+        *,
+        force: bool,
     ) -> None:
         """Made by `interlock.release.open`, inside the lock."""
         self.writer = writer
+        self.force = force
+        self.patient = False
         self.candidate = candidate
         self.engines = engines
         self.rehearsing = engines
         self.given_up: list[str] = []
-        self.registry = registry
+        self.registry = env.registry
         self.before = writer.store.current(candidate.model)
-        self.journal = self._plan(run, why)
+        self.journal = self._plan(env.run, why)
         self.current = self.before
         self.checks: list[Check] = []
         self.absent: list[str] = []
-        self.alias_pending = False
+        self.alias_pending: DeliveryError | None = None
         self._deadline = time.monotonic() + LIMIT_S
 
-    def snapshot(self, *, force: bool = False) -> None:
+    def snapshot(self) -> None:
         """
         Write down the state before and after, before the first side effect.
 
         Raises:
-            DigestRefused: These bytes failed before, and not *force*.
+            DigestRefused: These bytes failed before, and nobody forces them.
         """
         with self._step("snapshot"):
             refusal = self.writer.store.refusal(self.candidate.model, self.candidate.sha256)
-            if refusal and not force:
+            if refusal and not self.force:
                 msg = f"{self._name} holds {refusal.told_of(self.candidate.version)}"
                 raise DigestRefused(msg)
-            if force:
+            if self.force:
                 self.writer.allow_digest(self.candidate.sha256)
                 self.writer.forget_attempts(self.candidate.sha256)
             self.writer.open_journal(self.journal)
@@ -119,35 +145,34 @@ class Release:
     def commit(self) -> Current:
         """Write the decision."""
         with self._step("commit"):
-            self.current = self.writer.commit(self.before, self._entry("open"))
+            self.current = self.writer.commit(self.before, HistoryEntry.of(self.journal, Outcome.OPEN, self.checks))
         return self.current
 
-    def switch(self, *, patient: bool) -> None:
-        """Let every engine follow the decision."""
+    def switch(self) -> None:
+        """Let every engine follow the decision; a replica that stays away is named, not waited for."""
         with self._step("switch"):
-            self._settle([s for engine in self.engines for s in engine.follow(self.current)], patient=patient)
+            self._settle([s for engine in self.engines for s in engine.follow(self.current)])
 
-    def confirm(self, *, patient: bool) -> None:
+    def confirm(self) -> None:
         """Look whether every replica serves the decision."""
         with self._step("confirm"):
-            self._settle([s for engine in self.engines for s in engine.observe(self.candidate.model)], patient=patient)
+            self._settle([s for engine in self.engines for s in engine.observe(self.candidate.model)])
 
-    def point_alias(self) -> str:
-        """Point the alias at what serves now; return why it stays pending for `reconcile`, empty if it does not."""
+    def point_alias(self) -> None:
+        """Point the alias at what serves now; a registry that is away or says no leaves it pending for `reconcile`."""
         with self._step("alias") as details:
             try:
                 point_alias(self.writer, self.registry, self.current, self.candidate.alias)
             except DeliveryError as error:
-                self.alias_pending = True
+                self.alias_pending = error
                 details.append(f"pending: {error}")
-        return "; ".join(details)
 
     def close(self) -> None:
         """Forget the candidate, complete the account of the decision and forget the journal."""
         with self._step("close"):
             for engine in self.engines:
                 engine.drop(self.candidate.model, self.candidate.alias)
-            self.writer.account(self._entry(self.outcome))
+            self.writer.account(self.account)
             self.writer.forget_attempts(self.candidate.sha256)
             self.writer.close_journal()
 
@@ -155,12 +180,12 @@ class Release:
     def late(self) -> list[str]:
         """What is not yet as decided, as a person reads it."""
         late = [f"degraded: {', '.join(self.absent)} did not answer"] if self.absent else []
-        return late + ([f"alias {self.candidate.alias} pending"] if self.alias_pending else [])
+        return late + ([f"alias {self.candidate.alias} pending"] if self.alias_pending is not None else [])
 
     @property
-    def outcome(self) -> str:
-        """How the release ended, as a person reads it."""
-        return "; ".join(["completed", *self.late])
+    def account(self) -> HistoryEntry:
+        """The decision with its checks, as it is written down when everything went well."""
+        return HistoryEntry.of(self.journal, Outcome.COMPLETED, self.checks, "; ".join(self.late))
 
     @property
     def _name(self) -> str:
@@ -213,11 +238,8 @@ class Release:
             after=after.model_copy(update={"flow_run_id": run.flow_run_id}),
         )
 
-    def _entry(self, outcome: str) -> HistoryEntry:
-        return HistoryEntry.of(self.journal, outcome, self.checks)
-
-    def _settle(self, sightings: list[Sighting], *, patient: bool) -> None:
-        """Every replica that answered must follow; absent ones are waited for while *patient*, then named."""
+    def _settle(self, sightings: list[Sighting]) -> None:
+        """Every replica that answered must follow; absent ones are waited for while patient, then named."""
         expected = [sighting for sighting in sightings if sighting.replica not in self.given_up]
         missing = absent(expected)
         for sighting in sightings:
@@ -225,8 +247,8 @@ class Release:
                 wanted = f"{self._name} of epoch {self.current.epoch}"
                 msg = f"{sighting.replica} does not serve {wanted}: {sighting.seen.serves}"
                 raise NotFollowed(msg)
-        if missing and (patient or without_any(expected)):
-            raise Unreachable("; ".join(sighting.absent for sighting in missing))
+        if missing and (self.patient or without_any(expected)):
+            raise Unreachable("; ".join(str(sighting.absent) for sighting in missing))
         self.absent = [sighting.replica for sighting in absent(sightings)]
 
     @contextmanager
@@ -241,15 +263,39 @@ class Release:
         self.checks = [*(other for other in self.checks if other.step != step), check]
 
 
-def carry_out(release: Release, *, force: bool = False) -> None:
-    """Make every step of an open release, without Prefect and without a second attempt at any."""
-    release.snapshot(force=force)
-    release.materialize()
-    release.trial()
-    release.load()
-    release.ready()
-    release.smoke()
-    release.commit()
-    release.switch(patient=False)
-    release.confirm(patient=False)
-    release.point_alias()
+@dataclass(frozen=True)
+class Step:
+    """
+    One step of a release or a rollback.
+
+    Args:
+        name: That of the method of `Release` that makes it.
+        retried: Whether it is worth another attempt when nobody answered.
+    """
+
+    name: str
+    retried: bool = True
+
+    def make(self, release: Release) -> None:
+        """Make the step."""
+        getattr(release, self.name)()
+
+
+STEPS = (
+    Step("snapshot"),
+    Step("materialize"),
+    Step("trial", retried=False),
+    Step("load"),
+    Step("ready"),
+    Step("smoke"),
+    Step("commit"),
+    Step("switch"),
+    Step("confirm"),
+    Step("point_alias", retried=False),
+)
+
+
+def carry_out(release: Release, make: Callable[[Step, Release], None] = Step.make) -> None:
+    """Make every step of an open release or rollback, in order; *make* says how, by default at once and only once."""
+    for step in STEPS:
+        make(step, release)

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from interlock.errors import CorruptRecord, Unreadable
 from interlock.names import is_number
-from interlock.records import Current, HistoryEntry, Journal
+from interlock.records import Current, HistoryEntry, Journal, Outcome
 from interlock.store.contents import names_in, read
 from interlock.store.paths import ModelPaths
 
@@ -26,7 +26,7 @@ def decision(paths: ModelPaths) -> Current:
         Unreadable: The disk does not let it read.
     """
     current = read(paths.current, Current)
-    if wrong := _why_not_the_decision(paths, current):
+    if (wrong := _why_not_the_decision(paths, current)) is not None:
         again = read(paths.current, Current)
         if again == current:  # else somebody decided while we looked
             msg = f"{paths.current} {wrong}; `interlock reconcile` rebuilds it"
@@ -47,14 +47,14 @@ def last_claimed(paths: ModelPaths) -> int:
     return max((int(stem) for stem in stems if is_number(stem)), default=0)
 
 
-def _why_not_the_decision(paths: ModelPaths, current: Current | None) -> str:
+def _why_not_the_decision(paths: ModelPaths, current: Current | None) -> str | None:
     if current is None:
-        return "is lost" if epochs(paths) else ""
+        return "is lost" if epochs(paths) else None
     with suppress(Unreadable):  # whoever may read current.json only has the decision all the same
         above = [epoch for epoch in epochs(paths) if epoch > current.epoch]
         made = [epoch for epoch in above if _was_made(paths, epoch)]
-        return f"says epoch {current.epoch}, although epoch {made[-1]} was decided" if made else ""
-    return ""
+        return f"says epoch {current.epoch}, although epoch {made[-1]} was decided" if made else None
+    return None
 
 
 def _was_made(paths: ModelPaths, epoch: int) -> bool:
@@ -62,5 +62,5 @@ def _was_made(paths: ModelPaths, epoch: int) -> bool:
     with suppress(CorruptRecord):
         entry, journal = read(paths.entry(epoch), HistoryEntry), read(paths.journal, Journal)
         under_way = entry and journal and journal.release_id == entry.release_id
-        return bool(entry and not under_way and entry.outcome != "open")
+        return bool(entry and not under_way and entry.outcome is not Outcome.OPEN)
     return False

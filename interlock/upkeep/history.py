@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from interlock.errors import DeliveryError
-from interlock.records import HistoryEntry
+from interlock.records import HistoryEntry, Outcome
 from interlock.store import Store
 
 
@@ -44,4 +44,4 @@ def _unlike_now(store: Store, model: str, record: list[HistoryEntry]) -> Iterato
     if record and record[-1].after != current:
         yield f"current.json says epoch {current.epoch}, which is not the newest decision on record, {record[-1].epoch}"
     if journal is None:
-        yield from (f"epoch {entry.epoch} has no outcome" for entry in record if entry.outcome == "open")
+        yield from (f"epoch {entry.epoch} has no outcome" for entry in record if entry.outcome is Outcome.OPEN)

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from interlock.errors import Refused
-from interlock.records import HistoryEntry, Run, Variant
-from interlock.release.engine import EngineFor
+from interlock.records import HistoryEntry, Variant
+from interlock.release.environment import Environment
 from interlock.release.recover import recover
-from interlock.release.registry import Registry
 from interlock.store import Store, Writer
 from interlock.store.contents import is_folder, names_in, reading
 
@@ -15,20 +14,15 @@ LEAST = 2
 """The last live versions of an alias that always stay: the one that serves and the one to go back to."""
 
 
-def prune(
-    store: Store, model: str, *, versions: int, failed: int, engine_for: EngineFor, registry: Registry, run: Run
-) -> list[str]:
+def prune(env: Environment, model: str, *, versions: int, failed: int) -> list[str]:
     """
     Remove what is older than the last *versions* live ones of each alias, and than the last *failed* quarantined ones.
 
     Args:
-        store: The model repository.
+        env: Where it happens; what is open is recovered first.
         model: Its name.
         versions: How many versions that were live are kept for each alias, at least 2.
         failed: How many quarantined versions are kept.
-        engine_for: To recover what is open first.
-        registry: To recover what is open first.
-        run: Who asks.
 
     Returns:
         What was removed, relative to the repository.
@@ -38,13 +32,13 @@ def prune(
         Busy: The model is being changed.
     """
     _check(versions, failed)
-    with Writer.locked(store, model, run) as writer:
-        recover(writer, engine_for, registry)
-        removed = doomed(store, model, versions=versions, failed=failed)
+    with Writer.locked(env.store, model, env.run) as writer:
+        recover(writer, env)
+        removed = doomed(env.store, model, versions=versions, failed=failed)
         for folder in removed:
-            writer.discard(store.root / folder)
+            writer.discard(env.store.root / folder)
         if removed:
-            writer.record("pruned", f"{run.who}: {', '.join(removed)}")
+            writer.record("pruned", f"{env.run.who}: {', '.join(removed)}")
     return removed
 
 

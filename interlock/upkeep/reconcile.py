@@ -16,13 +16,13 @@ from functools import partial
 from interlock.errors import Busy, DeliveryError
 from interlock.records import Candidate, Current, Run
 from interlock.release.alias import AliasState, is_late, point_alias, state_of
-from interlock.release.engine import Engine, EngineFor
+from interlock.release.engine import Engine
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.release.recover import recover
-from interlock.release.registry import Registry
 from interlock.release.steps import carry_out
-from interlock.store import Store, Writer
-from interlock.upkeep.survey import View, agrees, aliases_of, damaged, engines_of, look
+from interlock.store import Writer
+from interlock.upkeep.survey import Survey, agrees, aliases_of, damaged, engines_of, survey
 
 
 class AliasPolicy(Enum):
@@ -39,6 +39,7 @@ class Report:
     What one pass over one model found, and what it did about it.
 
     Args:
+        busy: Somebody else is changing the model; it is looked at again later.
         audited: Whether bytes, golden answers and aliases were looked at too; without that, nothing is said of them.
         left_by: Whose release was open.
         failed: What was to be done did not work.
@@ -47,7 +48,7 @@ class Report:
     model: str
     found: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
-    busy: str = ""
+    busy: Busy | None = None
     failed: bool = False
     audited: bool = True
     left_by: Run | None = None
@@ -57,7 +58,7 @@ class Report:
         """The report as a person reads it."""
         whole = "everything equals" if self.audited else "replicas serve, as far as this pass looked,"
         found = "; ".join(self.found) or f"{whole} the decision"
-        did = self.busy or "; ".join(self.done) or "nothing done"
+        did = "; ".join(self.done) or "nothing done" if self.busy is None else str(self.busy)
         return f"{self.model}: {found} -> {did}" if self.found else f"{self.model}: {found}"
 
 
@@ -70,10 +71,7 @@ class Reconciler:
         policy: What is done about an alias that was moved by hand.
     """
 
-    store: Store
-    engine_for: EngineFor
-    registry: Registry
-    run: Run
+    env: Environment
     policy: AliasPolicy = AliasPolicy.REPORT
 
     def reconcile(self, models: Sequence[str], audit: Collection[str] | None = None) -> list[Report]:
@@ -87,31 +85,31 @@ class Reconciler:
             audit: Which of them are also audited: digests, golden answers, aliases. Without it, all.
         """
         closely = models if audit is None else audit
-        views = look(self.store, models, engine_for=self.engine_for, registry=self.registry, audit=closely)
-        return [self._reconcile(view, audited=view.model in closely) for view in views]
+        return [self._reconcile(seen, audited=seen.model in closely) for seen in survey(self.env, models, closely)]
 
-    def _reconcile(self, view: View, *, audited: bool) -> Report:
-        left_by = view.journal.run if view.journal else None
-        found = [finding.what for finding in view.findings]
-        report = Report(view.model, found, audited=audited, left_by=left_by)
-        moved = [alias for alias, (state, _) in view.aliases.items() if state is AliasState.MOVED]
+    def _reconcile(self, seen: Survey, *, audited: bool) -> Report:
+        left_by = seen.journal.run if seen.journal else None
+        found = [disagreement.what for disagreement in seen.disagreements]
+        report = Report(seen.model, found, audited=audited, left_by=left_by)
+        moved = [alias for alias, (state, _) in seen.aliases.items() if state is AliasState.MOVED]
+        mendable = any(disagreement.mendable for disagreement in seen.disagreements)
         try:
-            if any(finding.mendable for finding in view.findings) or (moved and self.policy is AliasPolicy.RESTORE):
-                self._mend_under_lock(view.model, report)
+            if mendable or (moved and self.policy is AliasPolicy.RESTORE):
+                self._mend_under_lock(seen.model, report)
             if self.policy is AliasPolicy.RELEASE:
-                report.done += [self._release(view, alias, view.aliases[alias][1]) for alias in moved]
+                report.done += [self._release(seen.model, alias, seen.aliases[alias][1]) for alias in moved]
         except Busy as busy:
-            report.busy = str(busy)
+            report.busy = busy
         except DeliveryError as error:
             report.found.append(str(error))
             report.failed = True
         return report
 
     def _mend_under_lock(self, model: str, report: Report) -> None:
-        with Writer.locked(self.store, model, self.run) as writer:
+        with Writer.locked(self.env.store, model, self.env.run) as writer:
             with suppress(DeliveryError):  # bytes first: a recovery needs them where a replica was restarted
                 report.done.extend(self._restore(writer))
-            if recovery := recover(writer, self.engine_for, self.registry):
+            if recovery := recover(writer, self.env):
                 report.done.append(recovery.how)
             for mend in (_sweep, self._restore, self._follow, self._point):
                 try:
@@ -128,12 +126,12 @@ class Reconciler:
             candidate = Candidate(
                 model=writer.model, alias=variant.alias, version=version, run_id=variant.run_id, sha256=variant.sha256
             )
-            writer.restore(candidate, partial(self.registry.fetch, candidate))
+            writer.restore(candidate, partial(self.env.registry.fetch, candidate))
             yield f"fetched the bytes of v{version} again"
 
     def _follow(self, writer: Writer) -> Iterator[str]:
         current = writer.store.current(writer.model)
-        for engine in engines_of(writer.store, current, self.engine_for):
+        for engine in engines_of(writer.store, current, self.env.engine_for):
             yield from _mend_engine(engine, current)
 
     def _point(self, writer: Writer) -> Iterator[str]:
@@ -142,32 +140,24 @@ class Reconciler:
             yield from self._mend_alias(writer, current, alias)
 
     def _mend_alias(self, writer: Writer, current: Current, alias: str) -> Iterator[str]:
-        state, names = state_of(writer.store, self.registry, current, alias)
+        state, names = state_of(writer.store, self.env.registry, current, alias)
         mendable = (
             {AliasState.PENDING, AliasState.MOVED} if self.policy is AliasPolicy.RESTORE else {AliasState.PENDING}
         )
         if state in mendable:
-            point_alias(writer, self.registry, current, alias)
+            point_alias(writer, self.env.registry, current, alias)
             decided = current.version_of(alias)
             yield f"alias {alias} names {f'v{decided}' if decided else 'nothing'} again, not v{names}"
         elif state is AliasState.AGREES and is_late(writer.store, current, alias):
             writer.note_alias(alias, [names] if names else [])
             yield f"noted again that alias {alias} names {f'v{names}' if names else 'nothing'}"
 
-    def _release(self, view: View, alias: str, wanted: int | None) -> str:
+    def _release(self, model: str, alias: str, wanted: int | None) -> str:
         """Take a hand-moved alias as the wish that its version go live."""
         if wanted is None:
             return f"alias {alias} was removed by hand: nothing to release"
-        candidate = self.registry.candidate(view.model, alias, wanted)
-        with released(
-            self.store,
-            candidate,
-            [],
-            engine_for=self.engine_for,
-            registry=self.registry,
-            run=self.run,
-            why=f"alias {alias} was moved to v{wanted} by hand",
-        ) as release:
+        candidate = self.env.registry.candidate(model, alias, wanted)
+        with released(self.env, candidate, [], why=f"alias {alias} was moved to v{wanted} by hand") as release:
             carry_out(release)
         return f"released v{wanted}, which alias {alias} was moved to by hand"
 

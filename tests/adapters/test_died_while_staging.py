@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from itertools import chain, repeat
 
 import pytest
+from engines import serving_engine
 from fakes import candidate_of
 from models import TOKEN
 from wire import Wire, wire
 
 from interlock.adapters.serving import engine as serving_api
-from interlock.adapters.serving.engine import serving_engine
 from interlock.errors import TrialFailed, Unreachable
 
 STAGE = "POST /variant/A/stage"

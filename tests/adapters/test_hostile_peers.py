@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from engines import serving_engine, triton_engine
 from fakes import candidate_of, manifest_of
 from peers import HOSTILE, drips_a_body, drips_a_handshake, drips_header_lines, hostile, in_time, never_stops_sending
 from wire import wire
@@ -14,10 +15,8 @@ from interlock.adapters.http import HttpClient
 from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
 from interlock.adapters.mlflow.tracking import MlflowTracking
 from interlock.adapters.notify import Webhook
-from interlock.adapters.serving.engine import serving_engine
 from interlock.adapters.serving.start import ServingStart
 from interlock.adapters.triton.control import TritonControl
-from interlock.adapters.triton.engine import triton_engine
 from interlock.errors import DeliveryError, Garbled, Unreachable
 from interlock.records import Current
 from interlock.store import Store

@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
+from engines import serving_engine
 from fakes import FakeReplica
 from models import ROW, TOKEN, iris, onnx_path, overwrite, put, served, wrong
 
-from interlock.adapters.serving.engine import serving_engine
 from interlock.errors import Broken, NotReady, Refused, SmokeFailed, TooSlow, Unreachable
 from interlock.records import SERVING_API, Candidate, Current, EngineRef, Variant
 from interlock.release.engine import Replica, Served

@@ -104,7 +104,7 @@ def block(urls, tmp_path, command=("touch",)) -> ServingApi:
 def test_an_api_that_is_up_is_not_started(tmp_path):
     with wire() as told:
         told.answers["GET /healthz"] = lambda _: (500, b"nonsense")
-        assert ensure_up.fn(block([told.url], tmp_path)) == ""
+        assert ensure_up.fn(block([told.url], tmp_path)) is None
     assert not (tmp_path / "mark").exists()
 
 
@@ -123,7 +123,7 @@ def test_one_replica_of_two_that_is_away_is_started_and_named(tmp_path, free_por
 def test_one_replica_that_answers_is_enough_where_nothing_can_be_started(free_port):
     with wire() as told:
         told.answers["GET /healthz"] = lambda _: (200, b"{}")
-        assert ensure_up.fn(ServingApi(urls=[told.url, f"http://127.0.0.1:{free_port}"], token="t")) == ""
+        assert ensure_up.fn(ServingApi(urls=[told.url, f"http://127.0.0.1:{free_port}"], token="t")) is None
 
 
 @pytest.mark.parametrize("command", [[], "docker compose up"])

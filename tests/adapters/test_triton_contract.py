@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from engines import triton_engine
 from fake_triton import FakeTriton
 from models import iris, overwrite, put, wrong
 from ports import free_ports
 from tritons import KINDS, running
 
 from interlock.adapters.triton.control import GRPC_KEY_HEADER
-from interlock.adapters.triton.engine import triton_engine
 from interlock.errors import Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
 from interlock.records import Candidate, Current, EngineRef, Variant
 from interlock.release.engine import Seen, Served

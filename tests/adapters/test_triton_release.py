@@ -6,6 +6,7 @@ import httpx
 import numpy as np
 import onnx
 import pytest
+from engines import triton_engine
 from fakes import RUN, FakeRegistry
 from models import iris, put, wrong
 from onnx import helper
@@ -13,8 +14,8 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from tritons import KINDS, REAL, running
 
-from interlock.adapters.triton.engine import triton_engine
 from interlock.errors import Broken, ContractChanged, DeliveryError, NotReady, Refused, Unreachable
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.store import Store
 from interlock.upkeep.reconcile import Reconciler
@@ -41,20 +42,18 @@ def engine(triton, store):
 
 @pytest.fixture
 def release(engine, store):
-    registry = FakeRegistry()
-
     def release(version, trained, between=lambda step: None):
         candidate = put(store, version, trained)
-        with released(store, candidate, [engine], engine_for=lambda _: engine, registry=registry, run=RUN) as made:
+        with released(release.env, candidate, [engine]) as made:
             steps = (made.snapshot, made.materialize, made.load, made.ready, made.smoke, made.commit)
             for step in steps:
                 step()
                 between(step.__name__)
-            made.switch(patient=False)
-            made.confirm(patient=False)
+            made.switch()
+            made.confirm()
             made.point_alias()
 
-    release.registry = registry
+    release.env = Environment(store, FakeRegistry(), lambda _: engine, RUN)
     return release
 
 
@@ -201,7 +200,7 @@ def test_a_triton_that_hangs_is_unreachable_and_what_it_loaded_late_is_swept(rel
         release(2, iris(10.0), between=hang)
     triton.go_on()
 
-    reconciler = Reconciler(store, lambda _: engine, release.registry, RUN)
+    reconciler = Reconciler(release.env)
     (report,) = reconciler.reconcile(["best_model"])
     assert any("dropped the candidate" in done for done in report.done)
     (again,) = reconciler.reconcile(["best_model"])

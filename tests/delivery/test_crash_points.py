@@ -48,7 +48,7 @@ def world_with_v1(tmp_path) -> World:
 
 
 def check_invariants(world: World) -> None:
-    assert list(violations(world)) == []
+    assert list(violations(world.env)) == []
 
 
 def calls_of_a_release(tmp_path, monkeypatch) -> int:
@@ -71,7 +71,7 @@ def test_a_release_killed_at_any_system_call_is_old_or_new_and_one_reconcile_men
         monkeypatch.undo()
         assert world.live() in (1, 2), f"after {point} system calls"
         seen.add(world.live())
-        pass_of_reconcile(world)
+        pass_of_reconcile(world.env)
         check_invariants(world)
     assert seen == {1, 2}
 
@@ -88,7 +88,7 @@ def test_a_recovery_killed_at_any_system_call_is_finished_by_the_next(tmp_path, 
             run_release(world, 2)
         monkeypatch.undo()
         world.replicas[1].forgets = False
-        pass_of_reconcile(world)
+        pass_of_reconcile(world.env)
         check_invariants(world)
         if not isinstance(ended.value, Killed):
             break
@@ -131,7 +131,7 @@ def test_a_system_call_that_fails_is_told_and_changes_nothing_that_serves(tmp_pa
         except Exception as told:  # noqa: BLE001
             assert "serves" in str(told) or "journal stays open" in str(told), f"at call {point}: {told!r}"
         monkeypatch.undo()
-        pass_of_reconcile(world)
+        pass_of_reconcile(world.env)
         check_invariants(world)
 
 
@@ -140,7 +140,7 @@ def test_a_lost_decision_is_rebuilt_from_the_history(tmp_path):
     run_release(world, 2)
     world.store.paths("best_model").current.unlink()
 
-    report = pass_of_reconcile(world)
+    report = pass_of_reconcile(world.env)
 
     assert "is lost" in report.found[0]
     assert world.live() == 2
@@ -158,7 +158,7 @@ def test_a_corrupt_decision_under_an_open_release_becomes_a_proven_one(tmp_path,
     monkeypatch.undo()
     world.store.paths("best_model").current.write_bytes(damage)
 
-    pass_of_reconcile(world)
+    pass_of_reconcile(world.env)
 
     assert world.live() == serves
     check_invariants(world)
@@ -168,7 +168,7 @@ def test_a_corrupt_journal_is_put_on_record_and_the_decision_wins(tmp_path):
     world = world_with_v1(tmp_path)
     world.store.paths("best_model").journal.write_bytes(b"{half")
 
-    pass_of_reconcile(world)
+    pass_of_reconcile(world.env)
 
     check_invariants(world)
     events = [path.read_text() for path in world.store.paths("best_model").events.iterdir()]

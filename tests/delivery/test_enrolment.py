@@ -1,7 +1,9 @@
 """An engine that was taken away is left out by a decision, so that releases go on without it."""
 
+from dataclasses import replace
+
 import pytest
-from fakes import RUN, FakeReplica, candidate_of, engine_of
+from fakes import FakeReplica, candidate_of, engine_of
 
 from interlock.errors import LastEngine, NotFound, Unreachable
 from interlock.release.enrolment import unenrol
@@ -20,28 +22,14 @@ def both(world):
     def engine_for(ref):
         return engine_of([replicas[ref.name]], ref.name)
 
+    env = replace(world.env, engine_for=engine_for)
+
     def release(version, names=("fake",)):
-        with released(
-            world.store,
-            candidate_of(version),
-            [engine_of([replicas[name]], name) for name in names],
-            engine_for=engine_for,
-            registry=world.registry,
-            run=RUN,
-        ) as made:
+        with released(env, candidate_of(version), [engine_of([replicas[name]], name) for name in names]) as made:
             carry_out(made)
 
     def leave_out(key, *, force=False):
-        return unenrol(
-            world.store,
-            "best_model",
-            key,
-            force=force,
-            engine_for=engine_for,
-            registry=world.registry,
-            run=RUN,
-            why="the machine was sold",
-        )
+        return unenrol(env, "best_model", key, force=force, why="the machine was sold")
 
     release(1, ("fake", "second"))
     return replicas, release, leave_out

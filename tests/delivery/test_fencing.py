@@ -17,7 +17,7 @@ from fakes import RUN, candidate_of, run_release
 from faults.invariants import pass_of_reconcile, violations
 
 from interlock.errors import CorruptRecord, DeliveryError, NoLocks, StaleEpoch
-from interlock.records import Current, HistoryEntry, Variant
+from interlock.records import Current, HistoryEntry, Outcome, Variant
 from interlock.store import Store, Writer
 from interlock.store import durable as files
 from interlock.upkeep import history
@@ -48,7 +48,7 @@ def decide(store: Store, who: str) -> Current:
         before = store.current(MODEL)
         entry = entry_of(before, who, store.next_epoch(MODEL))
         after = writer.commit(before, entry)
-        writer.account(entry.model_copy(update={"outcome": "completed"}))
+        writer.account(entry.model_copy(update={"outcome": Outcome.COMPLETED}))
     return after
 
 
@@ -270,8 +270,8 @@ def test_two_releases_without_locks_end_in_one_decision_that_reconcile_finds_who
 
     assert "v3 serves" in ended[0]
     assert world.live() == 3
-    pass_of_reconcile(world)
-    assert list(violations(world)) == []
+    pass_of_reconcile(world.env)
+    assert list(violations(world.env)) == []
 
 
 def test_a_decision_that_was_put_back_is_noticed_and_rebuilt(world, release):
@@ -285,11 +285,11 @@ def test_a_decision_that_was_put_back_is_noticed_and_rebuilt(world, release):
     with pytest.raises(CorruptRecord, match=r"says epoch 1, although epoch 2 was decided; `interlock reconcile`"):
         world.store.current(MODEL)
     assert any("although epoch 2 was decided" in what for what in history.damage(world.store, MODEL))
-    report = pass_of_reconcile(world)
+    report = pass_of_reconcile(world.env)
 
     assert "although epoch 2 was decided" in report.found[0]
     assert world.live() == 2
-    assert list(violations(world)) == []
+    assert list(violations(world.env)) == []
 
 
 def test_a_claim_that_was_not_committed_yet_does_not_hide_the_decision(world, release):

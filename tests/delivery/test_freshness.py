@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from fakes import RUN, candidate_of, manifest_of, run_release
+from fakes import candidate_of, manifest_of, run_release
 
 from interlock.clock import utc_moment, utc_stamp
 from interlock.errors import Broken, CorruptRecord, DigestRefused, StaleEpoch
@@ -138,14 +138,11 @@ def test_a_release_that_was_judged_by_an_older_decision_changes_nothing(world, r
     asked = [list(replica.asked) for replica in world.replicas]
 
     with (
-        pytest.raises(StaleEpoch, match=r"epoch 1.*nothing was changed here: best_model A: v2 serves"),
+        pytest.raises(StaleEpoch, match=r"epoch 1.*nothing was changed here . best_model A: v2 serves"),
         released(
-            world.store,
+            world.env,
             candidate_of(1),
             [world.engine],
-            engine_for=world.engine_for,
-            registry=world.registry,
-            run=RUN,
             since=judged_by,
         ),
     ):

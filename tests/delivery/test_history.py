@@ -1,10 +1,12 @@
 """The record says whether it is whole, and old versions go when an operator says so."""
 
+import json
+
 import pytest
 from fakes import RUN, candidate_of
 
-from interlock.errors import NotFollowed, Refused, SmokeFailed
-from interlock.records import sealed
+from interlock.errors import CorruptRecord, NotFollowed, Refused, SmokeFailed
+from interlock.records import Outcome, sealed
 from interlock.store import Writer
 from interlock.upkeep.history import damage
 from interlock.upkeep.prune import prune
@@ -12,15 +14,7 @@ from interlock.upkeep.prune import prune
 
 @pytest.fixture
 def cut(world):
-    return lambda versions, failed=10: prune(
-        world.store,
-        "best_model",
-        versions=versions,
-        failed=failed,
-        engine_for=world.engine_for,
-        registry=world.registry,
-        run=RUN,
-    )
+    return lambda versions, failed=10: prune(world.env, "best_model", versions=versions, failed=failed)
 
 
 def test_a_record_of_releases_and_rollbacks_is_whole(world, release):
@@ -124,3 +118,33 @@ def test_a_version_whose_record_was_lost_is_not_pruned(world, release, cut):
     world.store.paths("best_model").entry(2).unlink()
 
     assert cut(2) == ["models/best_model/1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "note"),
+    [
+        ("open", Outcome.OPEN, ""),
+        ("completed", Outcome.COMPLETED, ""),
+        ("completed; degraded: http://a did not answer", Outcome.COMPLETED, "degraded: http://a did not answer"),
+        ("completed by recovery", Outcome.RECOVERED, ""),
+        ("undone by epoch 3: row 0: off", Outcome.UNDONE, "by epoch 3: row 0: off"),
+    ],
+)
+def test_an_account_of_before_with_outcome_and_note_in_one_text_is_read(world, release, text, outcome, note):
+    release(1)
+    path = world.store.paths("best_model").entry(1)
+    old = {key: value for key, value in json.loads(path.read_bytes()).items() if key != "note"}
+    path.write_bytes(sealed({**old, "outcome": text}))
+
+    entry = world.store.entry("best_model", 1)
+
+    assert (entry.outcome, entry.note, entry.ended) == (outcome, note, text)
+
+
+def test_an_outcome_that_nobody_knows_is_a_corrupt_record(world, release):
+    release(1)
+    path = world.store.paths("best_model").entry(1)
+    path.write_bytes(sealed({**json.loads(path.read_bytes()), "outcome": "finished"}))
+
+    with pytest.raises(CorruptRecord):
+        world.store.entry("best_model", 1)

@@ -2,6 +2,7 @@
 
 from fakes import candidate_of, run_rollback
 
+from interlock.errors import DeliveryError, Unreachable
 from interlock.records import EngineRef
 from interlock.release.engine import Seen, Served, Sighting
 from interlock.release.message import message, of_release, of_rollback, serving
@@ -10,16 +11,26 @@ from interlock.release.page import release_page
 FAKE = EngineRef(kind="fake", name="fake", urls=("http://replica-1",))
 
 
-def test_what_serves_is_not_said_twice_and_the_link_comes_last():
-    assert message("FAILED", "m A", "no | m A: v1 serves", "m A: v1 serves", "http://p/1") == (
-        "FAILED: m A: no | m A: v1 serves | http://p/1"
-    )
+def test_what_serves_comes_last_and_is_left_out_where_nobody_can_tell():
+    assert message("FAILED", "m A", "no", "m A: v1 serves") == "FAILED: m A: no | m A: v1 serves"
+    assert message("FAILED", "m A", "no") == "FAILED: m A: no"
+
+
+def test_what_serves_is_said_once_whoever_else_said_it_before():
+    error = DeliveryError("no")
+    error.serves, error.way_back = "m A: v1 serves", "rolled back"
+    assert str(error) == "no | m A: v1 serves (rolled back)"
+
+    error.serves = "m A: v2 serves"
+
+    assert str(error) == "no | m A: v2 serves (rolled back)"
+    assert error.what == "no"
 
 
 def test_a_version_is_not_said_to_serve_where_nobody_was_seen_to_serve_it(world, release):
     release(1)
     current = world.store.current("best_model")
-    away = Sighting(FAKE, "http://replica-1", absent="no answer")
+    away = Sighting(FAKE, "http://replica-1", absent=Unreachable("no answer"))
     older = Sighting(FAKE, "http://replica-2", Seen({"A": Served(7, "0" * 64)}))
     right = Sighting(FAKE, "http://replica-3", Seen({"A": Served(1, candidate_of(1).sha256)}))
 
@@ -42,6 +53,6 @@ def test_a_rollback_is_told_with_the_operators_reason_and_what_is_left_behind(wo
 
 def test_a_page_says_what_is_not_yet_as_decided(release):
     done = release(1)
-    done.alias_pending = True
+    done.alias_pending = Unreachable()
 
     assert "**But**: alias A pending" in release_page(done)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fakes import RUN, FakeRegistry, FakeReplica, World, candidate_of, run_release
+from fakes import FakeRegistry, FakeReplica, World, candidate_of, run_release
 from faults.invariants import bytes_are_there, engines_follow, nothing_is_open, pass_of_reconcile, violations
 
 from interlock.errors import Damaged, DeliveryError, NotFound, SmokeFailed, Unreadable
@@ -18,7 +18,7 @@ from interlock.release.rollback import target
 from interlock.store import Store
 from interlock.upkeep import history
 from interlock.upkeep.prune import prune
-from interlock.upkeep.survey import look
+from interlock.upkeep.survey import survey
 
 MODEL = "best_model"
 REST = (bytes_are_there, engines_follow, nothing_is_open)
@@ -205,8 +205,8 @@ def read_everything(world: World) -> None:
         except DeliveryError as told:
             str(told).encode()
     list(history.damage(store, MODEL))
-    for view in look(store, [MODEL], engine_for=world.engine_for, registry=world.registry, audit=[MODEL]):
-        "".join(finding.what for finding in view.findings).encode()
+    for seen in survey(world.env, [MODEL], audit=[MODEL]):
+        "".join(disagreement.what for disagreement in seen.disagreements).encode()
 
 
 def outcome(act) -> str:
@@ -230,7 +230,7 @@ def test_an_odd_thing_hangs_nobody_touches_nothing_outside_and_reconcile_makes_r
 
     read_everything(lived)
     told = outcome(lambda: run_release(lived, 3))
-    reports = [pass_of_reconcile(lived) for _ in range(3)]
+    reports = [pass_of_reconcile(lived.env) for _ in range(3)]
     read_everything(lived)
     again = outcome(lambda: run_release(lived, 4))
     pruned = outcome(lambda: cut(lived))
@@ -244,8 +244,8 @@ def test_an_odd_thing_hangs_nobody_touches_nothing_outside_and_reconcile_makes_r
     assert again == pruned == "", [told, *(report.told for report in reports)]
     assert not reports[-1].failed, reports[-1].told
     assert lived.live() == 4
-    pass_of_reconcile(lived)
-    assert list(violations(lived, rules=REST)) == []
+    pass_of_reconcile(lived.env)
+    assert list(violations(lived.env, rules=REST)) == []
 
 
 def left_to_people(place: str, state) -> str:
@@ -258,7 +258,7 @@ def left_to_people(place: str, state) -> str:
 
 
 def cut(world: World) -> None:
-    prune(world.store, MODEL, versions=2, failed=0, engine_for=world.engine_for, registry=world.registry, run=RUN)
+    prune(world.env, MODEL, versions=2, failed=0)
 
 
 def test_names_that_are_no_utf8_and_no_ascii_digits_are_told_and_do_not_block(lived):
@@ -271,12 +271,12 @@ def test_names_that_are_no_utf8_and_no_ascii_digits_are_told_and_do_not_block(li
             (lived.store.paths(MODEL).releases / place / os.fsdecode(name)).touch()
 
     read_everything(lived)
-    report = pass_of_reconcile(lived)
+    report = pass_of_reconcile(lived.env)
     run_release(lived, 3)
 
     report.told.encode()
     assert "\\xff.json" in report.told
-    assert list(violations(lived, rules=REST)) == []
+    assert list(violations(lived.env, rules=REST)) == []
     assert next(lived.store.entries(MODEL)).epoch == 3
 
 
@@ -286,7 +286,7 @@ def test_what_is_set_aside_is_kept_and_put_on_record(lived, outside):
     staging.rmdir()
     staging.symlink_to(outside / "folder")
 
-    report = pass_of_reconcile(lived)
+    report = pass_of_reconcile(lived.env)
 
     assert (outside / "folder" / "precious").exists()
     (kept,) = lived.store.paths(MODEL).odd.iterdir()
@@ -294,7 +294,7 @@ def test_what_is_set_aside_is_kept_and_put_on_record(lived, outside):
     assert "a killed writer left .staging" in report.found[0]
     events = [event for event in lived.store.events(MODEL) if event.kind == "set aside"]
     assert "releases/best_model/.staging is at releases/best_model/odd/" in events[0].message
-    assert pass_of_reconcile(lived).found == []
+    assert pass_of_reconcile(lived.env).found == []
 
 
 @pytest.fixture
@@ -325,7 +325,7 @@ def test_what_another_user_owns_is_told_by_its_path(as_nobody, place):
 
     read_everything(world)
     told = outcome(lambda: run_release(world, 2))
-    report = pass_of_reconcile(world)
+    report = pass_of_reconcile(world.env)
 
     if place == "events":  # a release needs none
         assert told == ""

@@ -11,7 +11,7 @@ from interlock.release.message import serving
 @pytest.fixture
 def ask(world):
     def ask(engines, *, patient=False):
-        return preflight.ask(world.store, "best_model", "A", engines, engine_for=world.engine_for, patient=patient)
+        return preflight.ask(world.env, "best_model", "A", engines, patient=patient)
 
     return ask
 

@@ -14,12 +14,12 @@ from interlock.release.recover import recover
 from interlock.release.steps import carry_out
 from interlock.store import Writer
 from interlock.upkeep.reconcile import AliasPolicy, Reconciler
-from interlock.upkeep.survey import look
+from interlock.upkeep.survey import survey
 
 
 @pytest.fixture
 def mend(world):
-    return lambda: Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile(["best_model"])[0]
+    return lambda: Reconciler(world.env).reconcile(["best_model"])[0]
 
 
 def test_a_replica_that_drifted_follows_again(world, release, mend):
@@ -87,7 +87,7 @@ def test_a_replica_that_is_away_is_reported_and_takes_no_lock(world, release, me
         report = mend()
 
     assert "does not answer" in report.found[0]
-    assert not report.busy
+    assert report.busy is None
 
 
 def test_a_model_that_is_being_released_is_left_alone(world, release, mend):
@@ -96,7 +96,7 @@ def test_a_model_that_is_being_released_is_left_alone(world, release, mend):
     with Writer.locked(world.store, "best_model", RUN):
         report = mend()
 
-    assert "is being changed by" in report.busy
+    assert "is being changed by" in str(report.busy)
     assert world.replicas[0].staged == {"A": 2}
 
 
@@ -137,7 +137,7 @@ def test_an_alias_set_by_a_killed_release_is_still_ours_after_the_way_back(world
     world.replicas[0].forgets = True
     world.replicas[0].serves = {}
     with Writer.locked(world.store, "best_model", RUN) as writer:
-        recovery = recover(writer, world.engine_for, world.registry)
+        recovery = recover(writer, world.env)
     assert "alias A pending" in recovery.how
     assert world.live() == 1
     world.registry.down = world.replicas[0].forgets = False
@@ -150,9 +150,7 @@ def test_an_alias_set_by_a_killed_release_is_still_ours_after_the_way_back(world
 
 def release_of(world, model):
     candidate = candidate_of(1, model=model)
-    with released(
-        world.store, candidate, [world.engine], engine_for=world.engine_for, registry=world.registry, run=RUN
-    ) as made:
+    with released(world.env, candidate, [world.engine]) as made:
         carry_out(made)
 
 
@@ -160,18 +158,15 @@ def release_without_alias(world, version):
     """The registry goes away after the bytes are there."""
     world.registry.down = False
     with released(
-        world.store,
+        world.env,
         candidate_of(version),
         [world.engine],
-        engine_for=world.engine_for,
-        registry=world.registry,
-        run=RUN,
     ) as made:
         made.snapshot()
         made.materialize()
         made.load()
         made.commit()
-        made.switch(patient=False)
+        made.switch()
         world.registry.down = True
         made.point_alias()
 
@@ -181,7 +176,7 @@ def moved_to(world, version):
 
 
 def with_policy(world, policy):
-    return Reconciler(world.store, world.engine_for, world.registry, RUN, policy).reconcile(["best_model"])[0]
+    return Reconciler(world.env, policy).reconcile(["best_model"])[0]
 
 
 def test_an_alias_moved_by_hand_is_restored_if_that_is_the_policy(world, release):
@@ -286,7 +281,7 @@ def test_replicas_are_asked_once_for_all_models(world):
     for replica in world.replicas:
         replica.asked.clear()
 
-    look(world.store, ["one", "two", "three"], engine_for=world.engine_for, registry=world.registry, audit=())
+    survey(world.env, ["one", "two", "three"], audit=())
 
     assert [replica.asked for replica in world.replicas] == [["survey"], ["survey"]]
 
@@ -298,7 +293,7 @@ def test_a_model_that_fails_does_not_stop_the_others(world):
     (world.store.paths("one").history / "000001.json").unlink()
     world.store.paths("two").current.unlink()
 
-    reports = Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile(["one", "two"])
+    reports = Reconciler(world.env).reconcile(["one", "two"])
 
     assert world.store.current("two").version_of("A") == 1
     assert [report.model for report in reports] == ["one", "two"]
@@ -309,7 +304,7 @@ def test_an_alias_that_is_known_to_be_late_is_set_without_an_audit(world, releas
     release_without_alias(world, 2)
     world.registry.down = False
 
-    reconciler = Reconciler(world.store, world.engine_for, world.registry, RUN)
+    reconciler = Reconciler(world.env)
     (report,) = reconciler.reconcile(["best_model"], audit=[])
 
     assert report.done == ["alias A names v2 again, not v1"]

@@ -1,5 +1,7 @@
 """A release ends with the version live, or with everything as it was."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import RUN, FakeReplica, candidate_of, engine_of
 
@@ -14,6 +16,7 @@ from interlock.errors import (
     SmokeFailed,
     Unreachable,
 )
+from interlock.records import Outcome
 from interlock.release.open import released
 from interlock.release.steps import carry_out
 from interlock.store import Writer
@@ -25,7 +28,7 @@ def test_the_first_release_goes_live_everywhere(world, release):
     assert world.live() == 1
     assert world.serving() == [1, 1]
     assert world.registry.aliases == {("best_model", "A"): 1}
-    assert done.outcome == "completed"
+    assert done.account.ended == "completed"
     assert world.store.journal("best_model") is None
     assert [check.step for check in done.checks][:4] == ["snapshot", "materialize", "trial", "load"]
     assert [check.step for check in done.checks][4:7] == ["ready", "smoke", "commit"]
@@ -36,7 +39,7 @@ def test_the_account_tells_who_what_and_the_numbers(world, release):
     release(2)
 
     entry = world.store.entry("best_model", 2)
-    assert (entry.kind, entry.outcome, entry.run.flow_run_id) == ("release", "completed", "flow-1")
+    assert (entry.kind, entry.outcome, entry.run.flow_run_id) == ("release", Outcome.COMPLETED, "flow-1")
     assert entry.before.version_of("A") == 1
     assert entry.after.variants["A"].previous_version == 1
     assert {check.step for check in entry.checks} >= {"materialize", "smoke", "commit", "switch", "confirm", "alias"}
@@ -120,7 +123,7 @@ def test_a_replica_lost_after_the_commit_degrades_and_is_named(world, release):
     done = release(2)
 
     assert world.live() == 2
-    assert done.outcome == "completed; degraded: http://replica-2 did not answer"
+    assert done.account.ended == "completed; degraded: http://replica-2 did not answer"
 
 
 def test_every_replica_lost_after_the_commit_goes_back(world, release):
@@ -134,7 +137,9 @@ def test_every_replica_lost_after_the_commit_goes_back(world, release):
     assert world.live() == 1
     assert world.store.current("best_model").epoch == 3
     assert world.store.entry("best_model", 3).kind == "rollback"
-    assert "undone by epoch 3" in world.store.entry("best_model", 2).outcome
+    undone = world.store.entry("best_model", 2)
+    assert undone.outcome is Outcome.UNDONE
+    assert undone.ended.startswith("undone by epoch 3: ")
 
 
 def test_a_replica_that_does_not_follow_after_the_commit_goes_back(world, release):
@@ -177,14 +182,8 @@ def test_an_engine_that_is_enrolled_takes_part_whatever_the_flow_names(world, re
     release(1)
     extra = FakeReplica("http://extra", name="extra")
     engines = {"fake": world.engine, "extra": engine_of([extra], "extra")}
-    with released(
-        world.store,
-        candidate_of(2),
-        [engines["extra"]],
-        engine_for=lambda ref: engines[ref.name],
-        registry=world.registry,
-        run=RUN,
-    ) as second:
+    env = replace(world.env, engine_for=lambda ref: engines[ref.name])
+    with released(env, candidate_of(2), [engines["extra"]]) as second:
         second.snapshot()
         second.materialize()
         second.load()
@@ -227,10 +226,9 @@ def test_a_version_that_was_live_and_fails_when_it_is_released_again_is_refused_
 
 def test_the_way_back_after_the_commit_does_not_wait_for_the_registry(world, release):
     release(1)
-    means = {"engine_for": world.engine_for, "registry": world.registry, "run": RUN}
     with (
         pytest.raises(Broken, match=r"v1 serves .*alias A pending"),
-        released(world.store, candidate_of(2), [world.engine], **means) as made,
+        released(world.env, candidate_of(2), [world.engine]) as made,
     ):
         carry_out(made)
         world.registry.down = True
@@ -241,18 +239,18 @@ def test_the_way_back_after_the_commit_does_not_wait_for_the_registry(world, rel
 
 def test_an_alias_that_cannot_be_set_is_left_pending(world, release):
     release(1)
-    with released(
-        world.store, candidate_of(2), [world.engine], engine_for=world.engine_for, registry=world.registry, run=RUN
-    ) as second:
+    with released(world.env, candidate_of(2), [world.engine]) as second:
         second.snapshot()
         second.materialize()
         second.load()
         second.commit()
-        second.switch(patient=False)
+        second.switch()
         world.registry.down = True
-        assert "the registry does not answer" in second.point_alias()
+        second.point_alias()
 
-    assert second.outcome == "completed; alias A pending"
+    assert "the registry does not answer" in str(second.alias_pending)
+
+    assert second.account.ended == "completed; alias A pending"
     assert world.live() == 2
 
 
@@ -299,9 +297,7 @@ def test_an_interrupt_after_the_commit_looks_before_it_decides(world, release, f
     release(1)
     with (
         pytest.raises(KeyboardInterrupt),
-        released(
-            world.store, candidate_of(2), [world.engine], engine_for=world.engine_for, registry=world.registry, run=RUN
-        ) as second,
+        released(world.env, candidate_of(2), [world.engine]) as second,
     ):
         second.snapshot()
         second.materialize()

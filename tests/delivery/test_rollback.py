@@ -23,6 +23,7 @@ from interlock.errors import (
     Stopped,
     Unreachable,
 )
+from interlock.records import Outcome
 from interlock.release.open import released, rolled_back
 from interlock.store import Writer
 
@@ -44,9 +45,9 @@ def test_it_goes_back_to_the_version_before_and_refuses_what_it_leaves(world, re
     assert world.live() == 1
     assert world.serving() == [1, 1]
     assert world.registry.aliases == {("best_model", "A"): 1}
-    assert done.outcome == "completed"
+    assert done.account.ended == "completed"
     entry = world.store.entry("best_model", 3)
-    assert (entry.kind, entry.why, entry.outcome) == ("rollback", "customers complain", "completed")
+    assert (entry.kind, entry.why, entry.outcome) == ("rollback", "customers complain", Outcome.COMPLETED)
     assert "rolled back by test: customers complain" in world.store.refusal("best_model", candidate_of(2).sha256).reason
     assert world.store.paths("best_model").version(2).exists()
 
@@ -93,7 +94,9 @@ def test_the_version_before_skips_what_was_refused(world, release, roll_back):
     roll_back()
 
     assert world.live() == 1
-    with pytest.raises(NotFound, match=r"v1 serves; no version before it can serve; v2 is refused.*v3 is refused"):
+    with pytest.raises(
+        NotFound, match=r"no earlier version of best_model A can serve; v2 is refused.*v3 is refused.*v1 serves"
+    ):
         roll_back()
 
 
@@ -113,7 +116,7 @@ def test_what_serves_already_is_refused_quietly(world, release, roll_back):
     release(1)
     release(2)
 
-    with pytest.raises(AlreadyLive, match=r"v2 serves already, nothing was changed"):
+    with pytest.raises(AlreadyLive, match=r"v2 is live already, nothing was changed"):
         roll_back(2)
 
     assert world.store.current("best_model").epoch == 2
@@ -128,7 +131,7 @@ def test_the_registry_may_be_away(world, release, roll_back):
     done = roll_back()
 
     assert world.live() == 1
-    assert done.outcome == "completed; alias A pending"
+    assert done.account.ended == "completed; alias A pending"
 
 
 def test_a_dead_replica_is_named_and_not_waited_for(world, release, roll_back):
@@ -139,7 +142,7 @@ def test_a_dead_replica_is_named_and_not_waited_for(world, release, roll_back):
     done = roll_back()
 
     assert world.serving()[0] == 1
-    assert done.outcome == "completed; degraded: http://replica-2 did not answer"
+    assert done.account.ended == "completed; degraded: http://replica-2 did not answer"
 
 
 def test_with_no_replica_at_all_nothing_is_changed(world, release, roll_back):
@@ -212,7 +215,7 @@ def test_an_older_version_that_answers_wrongly_is_found_again_by_the_next_rollba
     with pytest.raises(DeliveryError):
         roll_back()
     world.replicas[0].comes_back()
-    pass_of_reconcile(world)
+    pass_of_reconcile(world.env)
 
     roll_back()
 
@@ -226,9 +229,7 @@ def test_every_replica_lost_after_the_commit_does_not_bring_back_what_was_left(w
     release(2)
     with (
         pytest.raises(Unreachable, match="v1 serves"),
-        rolled_back(
-            world.store, "best_model", "A", None, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
-        ) as rollback,
+        rolled_back(world.env, "best_model", "A", None, why="") as rollback,
     ):
         rollback.snapshot()
         rollback.materialize()
@@ -236,7 +237,7 @@ def test_every_replica_lost_after_the_commit_does_not_bring_back_what_was_left(w
         rollback.commit()
         for replica in world.replicas:
             replica.goes_away()
-        getattr(rollback, lost)(patient=False)
+        getattr(rollback, lost)()
 
     assert world.live() == 1
     assert world.store.refusal("best_model", candidate_of(2).sha256)
@@ -249,7 +250,7 @@ def test_a_version_that_was_deleted_gets_a_clear_no(world, release, roll_back):
 
     with pytest.raises(NotFound, match=r"v1 is not in the model repository .*v2 serves"):
         roll_back(1)
-    with pytest.raises(NotFound, match=r"v2 serves; no version before it can serve; v1 is not in"):
+    with pytest.raises(NotFound, match=r"no earlier version of best_model A can serve; v1 is not in .*v2 serves"):
         roll_back()
 
 
@@ -282,9 +283,7 @@ def test_what_is_no_name_is_refused_before_anything(world, release, model, alias
     release(1)
     with (
         pytest.raises(InvalidName),
-        rolled_back(
-            world.store, model, alias, version, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
-        ),
+        rolled_back(world.env, model, alias, version, why=""),
     ):
         pass
 
@@ -292,9 +291,7 @@ def test_what_is_no_name_is_refused_before_anything(world, release, model, alias
 def test_a_model_that_was_never_released_leaves_no_folder(world):
     with (
         pytest.raises(NotFound, match="no model best_model"),
-        rolled_back(
-            world.store, "best_model", "A", 1, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
-        ),
+        rolled_back(world.env, "best_model", "A", 1, why=""),
     ):
         pass
 
@@ -315,12 +312,9 @@ def hang(world, version, entered, resume, *, committed):
     """Release a version, and wait at one step until told to go on."""
     try:
         with released(
-            world.store,
+            world.env,
             candidate_of(version),
             [world.engine],
-            engine_for=world.engine_for,
-            registry=world.registry,
-            run=RUN,
         ) as release:
             release.snapshot()
             release.materialize()
@@ -329,7 +323,7 @@ def hang(world, version, entered, resume, *, committed):
                 release.commit()
             entered.set()
             resume.wait(10)
-            release.switch(patient=False) if committed else release.ready()
+            release.switch() if committed else release.ready()
     except Stopped as stopped:
         return str(stopped)
     return ""
@@ -383,20 +377,19 @@ def test_a_rollback_that_is_decided_is_finished_before_another_one_decides(world
     release(1)
     release(2)
     paths = world.store.paths("best_model")
-    means = {"engine_for": world.engine_for, "registry": world.registry, "run": RUN, "why": ""}
 
     with ThreadPoolExecutor() as second:
-        with rolled_back(world.store, "best_model", "A", 1, **means) as first:
+        with rolled_back(world.env, "best_model", "A", 1, why="") as first:
             first.snapshot()
             first.materialize()
             first.commit()
             waiting = second.submit(roll_back, 1)
             while not paths.stop.exists():
                 assert not waiting.done()
-            first.switch(patient=False)
+            first.switch()
         assert isinstance(waiting.exception(10), AlreadyLive)
 
-    assert world.store.entry("best_model", 3).outcome == "completed"
+    assert world.store.entry("best_model", 3).outcome is Outcome.COMPLETED
 
 
 def test_a_holder_that_does_not_stop_is_named_with_the_command_that_ends_it(world, release, roll_back, monkeypatch):
@@ -420,9 +413,7 @@ def test_a_request_for_an_earlier_holder_stops_nobody(world, release, monkeypatc
     with (
         Writer.locked(world.store, "best_model", RUN),
         pytest.raises(Busy),
-        rolled_back(
-            world.store, "best_model", "A", 1, engine_for=world.engine_for, registry=world.registry, run=RUN, why=""
-        ),
+        rolled_back(world.env, "best_model", "A", 1, why=""),
     ):
         pass
     monkeypatch.undo()

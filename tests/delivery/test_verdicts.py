@@ -1,5 +1,7 @@
 """Only a wrong answer condemns a digest; whatever cannot judge leaves a release that serves alone."""
 
+from dataclasses import replace
+
 import pytest
 from fakes import RUN, candidate_of, onnx_of
 from faults.fuse import Killed
@@ -69,7 +71,7 @@ def test_a_wrong_answer_condemns_also_without_words(world, release, step, error)
     with pytest.raises(DeliveryError):
         release(2)
     world.replicas[1].comes_back()
-    pass_of_reconcile(world)
+    pass_of_reconcile(world.env)
 
     assert world.serving() == [1, 1]
     assert is_refused(world, 2)
@@ -139,7 +141,7 @@ def test_after_the_commit_what_cannot_judge_leaves_the_release_and_is_tried_agai
     assert next(world.store.events(MODEL)).kind == "recovery failed"
     assert not is_refused(world, 2)
     world.replicas[0].comes_back()
-    pass_of_reconcile(world)
+    pass_of_reconcile(world.env)
     assert world.serving() == [2, 2]
     assert world.store.journal(MODEL) is None
 
@@ -156,12 +158,9 @@ def test_a_recovery_that_cannot_judge_a_killed_release_leaves_it(world, release,
         with (
             pytest.raises(DeliveryError),
             released(
-                world.store,
+                world.env,
                 candidate_of(2),
                 [world.engine],
-                engine_for=world.engine_for,
-                registry=world.registry,
-                run=RUN,
             ) as made,
         ):
             made.snapshot()
@@ -170,11 +169,11 @@ def test_a_recovery_that_cannot_judge_a_killed_release_leaves_it(world, release,
             raise RuntimeError("the power goes")
 
     with Writer.locked(world.store, MODEL, RUN) as writer, pytest.raises(RecoveryFailed):
-        recover(writer, engine_for, world.registry)
+        recover(writer, replace(world.env, engine_for=engine_for))
     assert world.live() == 2
     assert not is_refused(world, 2)
     with Writer.locked(world.store, MODEL, RUN) as writer:
-        recover(writer, world.engine_for, world.registry)
+        recover(writer, world.env)
     assert world.serving() == [2, 2]
 
 
@@ -195,18 +194,15 @@ def test_a_condemnation_survives_a_recovery_that_is_killed_before_it_is_written(
         with (
             pytest.raises(Killed),
             released(
-                world.store,
+                world.env,
                 candidate_of(2),
                 [world.engine],
-                engine_for=world.engine_for,
-                registry=world.registry,
-                run=RUN,
             ) as made,
         ):
             carry_out(made)
             raise SmokeFailed("row 0: off by 0.5")
 
-    pass_of_reconcile(world)
+    pass_of_reconcile(world.env)
 
     assert world.serving() == [1, 1]
     assert is_refused(world, 2)
@@ -217,9 +213,7 @@ def test_an_engine_that_nobody_knows_any_more_does_not_stop_the_undoing_of_a_reh
     monkeypatch.setattr("interlock.release.open.recover", lambda *_: None)
     with (
         pytest.raises(DeliveryError),
-        released(
-            world.store, candidate_of(2), [world.engine], engine_for=world.engine_for, registry=world.registry, run=RUN
-        ) as made,
+        released(world.env, candidate_of(2), [world.engine]) as made,
     ):
         made.snapshot()
         raise RuntimeError("the power goes")
@@ -228,7 +222,7 @@ def test_an_engine_that_nobody_knows_any_more_does_not_stop_the_undoing_of_a_reh
         raise NotFound("no block dev")
 
     with Writer.locked(world.store, MODEL, RUN) as writer:
-        recover(writer, engine_for, world.registry)
+        recover(writer, replace(world.env, engine_for=engine_for))
     assert world.store.journal(MODEL) is None
 
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from engines import serving_engine
 from fakes import RUN
 
 from interlock.adapters.mlflow.registry import MlflowRegistry
-from interlock.adapters.serving.engine import ServingReplica, serving_engine
+from interlock.adapters.serving.engine import ServingReplica
 from interlock.errors import Broken
 from interlock.records import Current, EngineRef
 from interlock.release.engine import Engine, Seen
+from interlock.release.environment import Environment
 from interlock.release.open import released, rolled_back
 from interlock.release.steps import carry_out
 from interlock.store import Store
@@ -55,6 +57,10 @@ class Place:
     def engine_for(self, ref: EngineRef | None = None) -> Engine:
         return serving_engine(ENGINE, [self.app], self.token)
 
+    @property
+    def env(self) -> Environment:
+        return Environment(self.store, self.registry, self.engine_for, RUN)
+
 
 class Stubborn(ServingReplica):
     """Does not follow to v2, and says so."""
@@ -67,10 +73,9 @@ class Stubborn(ServingReplica):
 
 def release(place: Place, version: int = 2, engine: Engine | None = None) -> str:
     candidate = place.registry.candidate(MODEL, ALIAS, version)
-    means = {"engine_for": place.engine_for, "registry": place.registry, "run": RUN}
-    with released(place.store, candidate, [engine or place.engine_for()], **means) as run:
+    with released(place.env, candidate, [engine or place.engine_for()]) as run:
         carry_out(run)
-    return run.outcome
+    return run.account.ended
 
 
 def first(place: Place) -> str:
@@ -89,14 +94,13 @@ def broken(place: Place) -> str:
 
 
 def rollback(place: Place) -> str:
-    means = {"engine_for": place.engine_for, "registry": place.registry, "run": RUN, "why": "an operator said so"}
-    with rolled_back(place.store, MODEL, ALIAS, None, **means) as run:
+    with rolled_back(place.env, MODEL, ALIAS, None, why="an operator said so") as run:
         carry_out(run)
-    return run.outcome
+    return run.account.ended
 
 
 def reconcile(place: Place) -> str:
-    (report,) = Reconciler(place.store, place.engine_for, place.registry, RUN).reconcile([MODEL])
+    (report,) = Reconciler(place.env).reconcile([MODEL])
     return report.told
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fakes import untried
@@ -23,14 +23,14 @@ class Contestant:
 
     def act(self, place: Place) -> int:
         """Do it; return the version that was asked for."""
-        means: dict[str, Any] = {"engine_for": place.engine_for, "registry": place.registry, "run": Run(who=self.who)}
+        env = replace(place.env, run=Run(who=self.who))
         if self.version is None:
-            opened: Any = rolled_back(place.store, MODEL, ALIAS, None, **means, why="a race")
+            opened: Any = rolled_back(env, MODEL, ALIAS, None, why="a race", force=True)
         else:
             candidate = place.registry.candidate(MODEL, ALIAS, self.version)
-            opened = released(place.store, candidate, [place.engine_for()], **means)
+            opened = released(env, candidate, [place.engine_for()], force=True)
         with opened as release:
-            carry_out(release, force=True)
+            carry_out(release)
         return release.candidate.version
 
 

@@ -10,14 +10,12 @@ The invariants of a model after faults and one pass of reconcile, checked from o
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from fakes import RUN
 
 from interlock.errors import DeliveryError
 from interlock.records import Current
-from interlock.release.engine import EngineFor
-from interlock.release.registry import Registry
+from interlock.release.environment import Environment
 from interlock.store import Store, Writer
 from interlock.store.contents import names_in
 from interlock.upkeep import history
@@ -40,14 +38,6 @@ THE_BYTES = {"model.onnx", "manifest.json"}
 IN_A_VERSION = THE_BYTES | {"trial.json"}
 
 
-class Subject(Protocol):
-    """What is checked: a repository, the engines that follow it, the registry whose aliases it owns."""
-
-    store: Store
-    registry: Registry
-    engine_for: EngineFor
-
-
 @dataclass(frozen=True)
 class Rest:
     """
@@ -57,21 +47,21 @@ class Rest:
         moved: Aliases that somebody moved by hand: reported, not touched.
     """
 
-    world: Subject
+    env: Environment
     model: str
     current: Current
     moved: Collection[str] = ()
 
     @property
     def store(self) -> Store:
-        return self.world.store
+        return self.env.store
 
 
 Rule = Callable[[Rest], Iterator[str]]
 
 
-def pass_of_reconcile(world: Subject, model: str = "best_model") -> Report:
-    (report,) = Reconciler(world.store, world.engine_for, world.registry, RUN).reconcile([model])
+def pass_of_reconcile(env: Environment, model: str = "best_model") -> Report:
+    (report,) = Reconciler(env).reconcile([model])
     return report
 
 
@@ -82,11 +72,11 @@ def tree(store: Store) -> dict[str, int]:
 
 
 def violations(
-    world: Subject, model: str = "best_model", *, rules: Collection[Rule] | None = None, moved: Collection[str] = ()
+    env: Environment, model: str = "best_model", *, rules: Collection[Rule] | None = None, moved: Collection[str] = ()
 ) -> Iterator[str]:
     """Yield every invariant that does not hold."""
     try:
-        at = Rest(world, model, world.store.current(model), moved)
+        at = Rest(env, model, env.store.current(model), moved)
     except DeliveryError as error:
         yield f"I2: the decision cannot be read: {error}"
         return
@@ -104,7 +94,7 @@ def bytes_are_there(at: Rest) -> Iterator[str]:
 
 
 def engines_follow(at: Rest) -> Iterator[str]:
-    for engine in engines_of(at.store, at.current, at.world.engine_for):
+    for engine in engines_of(at.store, at.current, at.env.engine_for):
         for sighting in engine.observe(at.model):
             if not agrees(sighting, at.current):
                 yield f"I3: {sighting.replica} is not at epoch {at.current.epoch}: {sighting.seen or sighting.absent}"
@@ -114,7 +104,7 @@ def engines_follow(at: Rest) -> Iterator[str]:
 
 def aliases_name_it(at: Rest) -> Iterator[str]:
     for alias in sorted({*aliases_of(at.store, at.current)} - {*at.moved}):
-        named = at.world.registry.alias(at.model, alias)
+        named = at.env.registry.alias(at.model, alias)
         if named != at.current.version_of(alias):
             yield f"I3: alias {alias} names {named}, decided is {at.current.version_of(alias)}"
 
@@ -160,7 +150,7 @@ def refused_is_not_live(at: Rest) -> Iterator[str]:
 
 def a_second_pass_writes_nothing(at: Rest) -> Iterator[str]:
     before = tree(at.store)
-    again = pass_of_reconcile(at.world, at.model)
+    again = pass_of_reconcile(at.env, at.model)
     moved = [what for what in again.found if "moved by hand" in what]
     if again.done or len(moved) > len(at.moved) or moved != again.found:
         yield f"I3: a second pass finds something: {again.told}"

@@ -48,8 +48,8 @@ def attack(
         follow = [wires.live()] * len(wires.apps)
         assert eventually(lambda: wires.serving() == follow), f"the apps follow by themselves: {where}"
         wires.heal()
-        pass_of_reconcile(wires)
-        assert list(violations(wires)) == [], where
+        pass_of_reconcile(wires.env)
+        assert list(violations(wires.env)) == [], where
         assert wires.mlflow.aliases == {(MODEL, "A"): str(wires.live())}, where
         assert eventually(lambda: sum(users.answers.values()) > 0), where
     check_users(wires, users, where)

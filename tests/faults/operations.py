@@ -25,14 +25,11 @@ BYTES = ("model.onnx", "manifest.json")
 class Operations(Rig):
     """The rig, and what can be done with it."""
 
-    @property
-    def asked(self) -> dict[str, object]:
-        return {"engine_for": self.world.engine_for, "registry": self.world.registry, "run": RUN}
-
     def release(self, alias: str, version: int, fault: Fault, *, force: bool) -> None:
         def act():
-            with released(self.store, candidate_of(version, alias), [self.world.engine], **self.asked) as release:
-                carry_out(release, force=force)
+            candidate = candidate_of(version, alias)
+            with released(self.world.env, candidate, [self.world.engine], force=force) as release:
+                carry_out(release)
             return release
 
         self.attempt(Attempt("release", alias, version, force), fault, act, [version])
@@ -41,16 +38,16 @@ class Operations(Rig):
         wanted = []
 
         def act():
-            with rolled_back(self.store, MODEL, alias, version, **self.asked, why="test") as rollback:
+            with rolled_back(self.world.env, MODEL, alias, version, why="test", force=force) as rollback:
                 wanted.append(rollback.candidate.version)
-                carry_out(rollback, force=force)
+                carry_out(rollback)
             return rollback
 
         self.attempt(Attempt("rollback", alias, version, force), fault, act, wanted)
 
     def reconcile(self, policy: AliasPolicy, fault: Fault) -> None:
         """A schedule's pass; one that takes hand-moved aliases for wishes may release them."""
-        reconciler = Reconciler(self.store, self.world.engine_for, self.world.registry, RUN, policy)
+        reconciler = Reconciler(self.world.env, policy)
         self.truth.begin(needs=2)
         with self.faulted("reconcile", fault), suppress(Killed):
             reconciler.reconcile([MODEL])
@@ -63,7 +60,7 @@ class Operations(Rig):
         """I4: what serves and what may be gone back to stays."""
         before, protected = Folders(self.store), self.ledger.protected(damaged_record=self.damaged_record)
         with self.faulted("prune", fault, keeps=False), suppress(Killed, DeliveryError):
-            prune(self.store, MODEL, versions=keep, failed=failed, **self.asked)
+            prune(self.world.env, MODEL, versions=keep, failed=failed)
         gone = before.versions - Folders(self.store).versions
         assert not gone & protected, f"I4: v{gone & protected} was pruned"
         self.check_truth()
@@ -87,7 +84,7 @@ class Operations(Rig):
 
     def lose_against_a_holder(self, alias: str, version: int) -> None:
         """I5: whoever does not get the lock changes nothing."""
-        opened = released(self.store, candidate_of(version, alias), [self.world.engine], **self.asked)
+        opened = released(self.world.env, candidate_of(version, alias), [self.world.engine])
         with Writer.locked(self.store, MODEL, RUN):
             before, asked = tree(self.store), [len(there.asked) for there in self.replicas]
             with pytest.raises(Busy, match="flow-1"), opened as release:

@@ -82,10 +82,10 @@ class Rig:
                 for number, fault in enumerate(case.faults):
                     self._act(ended, "reconcile" if number else scene.act, place, fault)
                 on_disk = versions_of(place.store)
-                report = pass_of_reconcile(place)
+                report = pass_of_reconcile(place.env)
                 ended.wrong += [f"I3: the pass of reconcile failed: {report.told}"] if report.failed else []
             ended.wrong += traffic.violations()
-            ended.wrong += violations(place)
+            ended.wrong += violations(place.env)
             ended.wrong += [f"I4: v{version} is gone" for version in on_disk - versions_of(place.store)]
         return ended
 

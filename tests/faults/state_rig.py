@@ -84,7 +84,7 @@ class Rig:
         for there in self.replicas:
             there.comes_back()
         with wired(self.box):
-            report = pass_of_reconcile(self.world)
+            report = pass_of_reconcile(self.world.env)
             assert not report.failed, report.told
             assert not report.busy, report.told
             self.check_truth()
@@ -92,7 +92,7 @@ class Rig:
             for alias in moved:
                 assert self._names(alias) == self.touched[alias], "an alias that was moved by hand was touched"
             rules = AFTER_DAMAGE if self.damaged_record else (record_is_whole, *AFTER_DAMAGE)
-            wrong = list(violations(self.world, MODEL, rules=rules, moved=moved))
+            wrong = list(violations(self.world.env, MODEL, rules=rules, moved=moved))
             assert wrong == [], wrong
         self.ledger.settled()
         self.touched = {alias: self.touched[alias] for alias in moved}

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
+from engines import triton_engine
 from fake_triton import FakeTriton, fake_triton
 from faults.control_proxy import ControlProxy, control_proxy
 from faults.fake_mlflow import FakeMlflow, fake_mlflow
@@ -19,7 +20,6 @@ from faults.users import Users
 from faults.wires import C_OF, MODEL, PATIENT_S, Wires, candidate_of, files_of
 from models import ROW
 
-from interlock.adapters.triton.engine import triton_engine
 from interlock.release.engine import Engine
 from interlock.store import Store
 

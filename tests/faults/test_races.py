@@ -15,7 +15,7 @@ from faults.share import EVERY, TURN
 from faults.users import Users
 from models import TOKEN, iris, served
 
-from interlock.records import HistoryEntry
+from interlock.records import HistoryEntry, Outcome
 from interlock.store import Store
 
 ROUNDS = 50 if EVERY == 1 else 16
@@ -70,16 +70,20 @@ def check(place: Place, results: list[Result]) -> None:
     made = decisions(place.store, {result.contestant.who for result in results})
     if not any(result.won for result in results):
         assert "AlreadyLive" in {result.how for result in results}, results
-        assert "completed by recovery" in {entry.outcome for entry in made}, results
+        assert Outcome.RECOVERED in {entry.outcome for entry in made}, results
     for result in results:
         mine = [entry for entry in made if entry.run.who == result.contestant.who]
         if result.won:
-            assert [(entry.after.version_of(ALIAS), entry.outcome) for entry in mine] == [(result.version, "completed")]
+            assert [(entry.after.version_of(ALIAS), entry.outcome) for entry in mine] == [
+                (result.version, Outcome.COMPLETED)
+            ]
         else:
             assert result.how in LOST, result
             assert result.how == "Stopped" or not mine, result
-            assert not [entry for entry in mine if entry.outcome == "completed" and entry.kind != "rollback"], result
-    standing = [entry for entry in made if entry.outcome.startswith("completed")]
+            assert not [entry for entry in mine if entry.outcome is Outcome.COMPLETED and entry.kind != "rollback"], (
+                result
+            )
+    standing = [entry for entry in made if entry.outcome in (Outcome.COMPLETED, Outcome.RECOVERED)]
     assert standing, results
     assert place.store.current(MODEL).version_of(ALIAS) == standing[-1].after.version_of(ALIAS)
 
@@ -106,5 +110,5 @@ def test_each_race_has_its_winners_and_losers_change_nothing(place, race):
     assert how["contested"] > ROUNDS * 3 / 4, how
     assert how["Busy"], how
     assert how["Stopped"], how
-    pass_of_reconcile(place)
-    assert list(violations(place)) == []
+    pass_of_reconcile(place.env)
+    assert list(violations(place.env)) == []

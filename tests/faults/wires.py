@@ -6,10 +6,10 @@ One model on real sockets: MLflow, a serving app or two, users who ask all the t
                                           -> serving app 2
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from engines import serving_engine
 from fakes import RUN
 from faults.fake_mlflow import FakeMlflow
 from faults.proxy import Calls, Proxy
@@ -17,12 +17,12 @@ from faults.users import PATIENT_S, version_at
 from models import TOKEN, iris
 
 from interlock.adapters.mlflow.registry import MlflowRegistry
-from interlock.adapters.serving.engine import serving_engine
 from interlock.errors import Unreachable
 from interlock.records import Candidate, EngineRef
 from interlock.release.engine import Engine
+from interlock.release.environment import Environment
 from interlock.release.open import released, rolled_back
-from interlock.release.steps import Release, carry_out
+from interlock.release.steps import Release, Step, carry_out
 from interlock.store import Store, Writer
 
 MODEL = "best_model"
@@ -55,6 +55,10 @@ class Wires:
         return self.engine
 
     @property
+    def env(self) -> Environment:
+        return Environment(self.store, self.registry, self.engine_for, RUN)
+
+    @property
     def services(self) -> tuple[str, ...]:
         """What can be attacked."""
         return ("MLflow", "serving app")
@@ -71,21 +75,19 @@ class Wires:
 
     def release(self, version: int) -> None:
         """As the flow does: a step that nobody answers is tried again."""
-        means = {"engine_for": self.engine_for, "registry": self.registry, "run": RUN}
-        with released(self.store, candidate_of(version), [self.engine], **means) as release:
-            as_tasks(release)
+        with released(self.env, candidate_of(version), [self.engine]) as release:
+            carry_out(release, as_task)
 
     def release_killed_after_commit(self, version: int) -> None:
         """It leaves an open journal, a staged candidate, replicas and an alias that are behind."""
         with Writer.locked(self.store, MODEL, RUN) as writer:
-            release = Release(writer, candidate_of(version), [self.engine], self.registry, RUN, "")
+            release = Release(self.env, writer, candidate_of(version), [self.engine], "", force=False)
             for step in (release.snapshot, release.materialize, release.load, release.commit):
                 step()
 
     def rollback(self) -> None:
         """As `interlock rollback` does."""
-        means = {"engine_for": self.engine_for, "registry": self.registry, "run": RUN, "why": "test"}
-        with rolled_back(self.store, MODEL, "A", None, **means) as rollback:
+        with rolled_back(self.env, MODEL, "A", None, why="test") as rollback:
             carry_out(rollback)
 
     def heal(self) -> None:
@@ -94,22 +96,15 @@ class Wires:
         self.timeout_s = PATIENT_S
 
 
-def as_tasks(release: Release) -> None:
-    """The steps as `tasks.release` makes them, without the pauses between attempts."""
-    before = (release.snapshot, release.materialize, release.trial, release.load, release.ready, release.smoke)
-    for step in (*before, release.commit):
-        _tried(lambda _patient, step=step: step())
-    _tried(lambda patient: release.switch(patient=patient))
-    _tried(lambda patient: release.confirm(patient=patient))
-    release.point_alias()
-
-
-def _tried(step: Callable[[bool], object]) -> None:
-    for attempt in range(1, TRIES + 1):
+def as_task(step: Step, release: Release) -> None:
+    """Make the step as `tasks.release` does, without the pauses between attempts."""
+    tries = TRIES if step.retried else 1
+    for attempt in range(1, tries + 1):
+        release.patient = attempt < tries
         try:
-            step(attempt < TRIES)
+            step.make(release)
         except Unreachable:
-            if attempt == TRIES:
+            if attempt == tries:
                 raise
         else:
             return

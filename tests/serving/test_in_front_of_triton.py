@@ -4,15 +4,15 @@ import httpx
 import numpy as np
 import pytest
 from credit import FEATURES, credit
+from engines import serving_engine, triton_engine
 from fakes import RUN, FakeRegistry
 from models import ROW, TOKEN, iris, put, served, wrong
 from tritons import KINDS, running
 
 from demos.load import Load
-from interlock.adapters.serving.engine import serving_engine
-from interlock.adapters.triton.engine import triton_engine
 from interlock.errors import Broken
 from interlock.model.rows import encode_rows
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.store import Store
 from interlock.training.convert import OnnxClassifier
@@ -44,12 +44,12 @@ def release(app, triton, store):
         triton_engine("dev", [(triton.http, triton.grpc)], triton.key, store),
     ]
 
+    by_name = {engine.ref.key: engine for engine in engines}
+    env = Environment(store, FakeRegistry(), lambda ref: by_name[ref.key], RUN)
+
     def release(version, trained, *, stop_after_commit=False):
         candidate = put(store, version, trained)
-        by_name = {engine.ref.key: engine for engine in engines}
-        with released(
-            store, candidate, engines, engine_for=lambda ref: by_name[ref.key], registry=FakeRegistry(), run=RUN
-        ) as made:
+        with released(env, candidate, engines) as made:
             made.snapshot()
             made.materialize()
             made.load()
@@ -57,10 +57,10 @@ def release(app, triton, store):
             made.smoke()
             made.commit()
             if stop_after_commit:
-                made.switch(patient=False)
+                made.switch()
                 raise Broken("somebody says that it is bad")
-            made.switch(patient=False)
-            made.confirm(patient=False)
+            made.switch()
+            made.confirm()
 
     return release
 

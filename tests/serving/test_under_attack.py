@@ -13,12 +13,13 @@ from itertools import cycle
 import httpx
 import psutil
 import pytest
+from engines import serving_engine
 from fakes import RUN, FakeRegistry
 from models import ROW, TOKEN, decide, iris
 from ports import free_ports
 
-from interlock.adapters.serving.engine import serving_engine
 from interlock.records import Candidate
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.release.steps import carry_out
 from interlock.stack.processes import ROOT
@@ -137,7 +138,7 @@ def release(store, version, url):
         model="best_model", alias="A", version=version, run_id=manifest.run_id, sha256=manifest.sha256
     )
     engine = serving_engine("dev", [url], TOKEN)
-    with released(store, candidate, [engine], engine_for=lambda _: engine, registry=registry, run=RUN) as made:
+    with released(Environment(store, registry, lambda _: engine, RUN), candidate, [engine]) as made:
         carry_out(made)
     return made.current
 

@@ -7,8 +7,9 @@ from fakes import RUN, candidate_of
 from wire import wire
 
 from interlock.adapters.notify import Webhook
-from interlock.cli.announce import People
+from interlock.cli.announce import Announcer
 from interlock.cli.loop import MOST, Teller
+from interlock.errors import Busy
 from interlock.records import Run
 from interlock.store import Writer
 from interlock.upkeep.reconcile import AliasPolicy, Reconciler, Report
@@ -22,7 +23,7 @@ def told():
     """What the chat heard, by a teller that hears passes."""
     with wire() as told:
         told.answers["POST /hook"] = lambda _: (200, b"ok")
-        told.teller = Teller(People(Webhook(f"{told.url}/hook", 1), "http://nowhere/api", "http://ui"))
+        told.teller = Teller(Announcer(Webhook(f"{told.url}/hook", 1), "http://nowhere/api", "http://ui"))
         told.texts = lambda: [body["text"] for _, body in told.asked]
         yield told
 
@@ -69,7 +70,7 @@ def test_what_a_dead_run_left_is_told_with_a_link_to_it(told):
 
 
 def test_a_model_that_somebody_is_releasing_is_no_news(told):
-    told.teller.hear([quick("the release of v3 of .. by lucky-fox is open", busy="m is being changed by ..")])
+    told.teller.hear([quick("the release of v3 of .. by lucky-fox is open", busy=Busy("m is being changed by .."))])
     told.teller.hear([quick()])
 
     assert told.texts() == []
@@ -84,7 +85,7 @@ def test_one_engine_that_is_down_is_one_message_however_many_models_it_serves(to
 
 def test_a_pass_that_did_not_audit_does_not_say_that_everything_is_as_decided(world, release):
     release(1)
-    passes = Reconciler(world.store, world.engine_for, world.registry, Run())
+    passes = Reconciler(world.env)
 
     (closely,), (briefly,) = passes.reconcile(["best_model"]), passes.reconcile(["best_model"], [])
 
@@ -96,7 +97,7 @@ def test_a_decision_that_was_rebuilt_is_something_done(world, release):
     release(1)
     world.store.paths("best_model").current.unlink()
 
-    (report,) = Reconciler(world.store, world.engine_for, world.registry, Run()).reconcile(["best_model"])
+    (report,) = Reconciler(world.env).reconcile(["best_model"])
 
     assert "rebuilt the decision, epoch 1" in report.done
 
@@ -110,9 +111,7 @@ def test_a_refused_version_that_an_alias_was_moved_to_is_told_without_a_flag_tha
         writer.refuse_digest(candidate_of(1).sha256, 1, "customers complained")
     world.registry.aliases["best_model", "A"] = 1
 
-    (report,) = Reconciler(world.store, world.engine_for, world.registry, RUN, AliasPolicy.RELEASE).reconcile(
-        ["best_model"]
-    )
+    (report,) = Reconciler(world.env, AliasPolicy.RELEASE).reconcile(["best_model"])
 
     assert report.failed
     assert "best_model v1 holds bytes that failed before (v1, " in report.told

@@ -5,13 +5,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 
 from interlock.cli import loop, status
 from interlock.cli import main as cli
-from interlock.cli.announce import people
+from interlock.cli.announce import announcer
 from interlock.settings import Settings
 from interlock.stack.processes import ROOT
 from interlock.store import Store
@@ -167,7 +168,7 @@ def test_a_pass_that_hangs_ends_the_process_and_says_where(home):
         "import threading, types\nfrom interlock.cli import loop\nloop.PASS_S = 0.5\n"
         "def hang_here(*_): threading.Event().wait()\n"
         "store = types.SimpleNamespace(models=hang_here)\n"
-        "loop.reconcile_for_ever(types.SimpleNamespace(store=store), 0.01, None)\n"
+        "loop.reconcile_for_ever(types.SimpleNamespace(env=types.SimpleNamespace(store=store)), 0.01, None)\n"
     )
     given = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -191,13 +192,13 @@ def test_a_pass_in_time_is_left_alone(monkeypatch, world):
     monkeypatch.setattr(loop.time, "sleep", sleep)
     monkeypatch.setattr(loop, "PASS_S", 0.01)
     with pytest.raises(InterruptedError):
-        loop.reconcile_for_ever(reconciler_of(world.store), 0.0001, people(Settings(home_folder=world.store.root)))
+        loop.reconcile_for_ever(reconciler_of(world.store), 0.0001, announcer(Settings(home_folder=world.store.root)))
 
 
 def reconciler_of(store):
     class Nothing:
         def __init__(self):
-            self.store = store
+            self.env = SimpleNamespace(store=store)
 
         def reconcile(self, *_):
             return []
@@ -207,7 +208,7 @@ def reconciler_of(store):
 
 def test_status_is_red_before_the_disk_is_full(interlock, here, monkeypatch):
     """Room for three releases of the largest version, and never less than 200 MB."""
-    assert status.room(here) == ""
+    assert status.room(here) is None
 
     monkeypatch.setattr(status.shutil, "disk_usage", lambda _: Usage(10**12, 0, 150_000_000))
     code, said = interlock("status")
@@ -220,7 +221,7 @@ def test_status_is_red_before_the_disk_is_full(interlock, here, monkeypatch):
 
 
 def test_the_room_of_a_repository_that_is_not_there_yet_is_that_of_its_disk(tmp_path):
-    assert status.room(Store(tmp_path / "not" / "yet")) == ""
+    assert status.room(Store(tmp_path / "not" / "yet")) is None
 
 
 def test_no_command_but_up_makes_secrets_also_with_a_named_repository(interlock, here, tmp_path):

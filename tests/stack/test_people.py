@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from wire import wire
 
 from interlock.adapters.notify import Webhook
-from interlock.cli.announce import People, people
+from interlock.cli.announce import Announcer, announcer
 from interlock.errors import NotFound
 from interlock.settings import Settings
 from interlock.stack.prefect_api import PrefectApi
@@ -27,7 +27,7 @@ def test_the_chat_and_the_newest_page_in_prefect_say_what_serves_now_and_why(rol
         told.answers = {"POST /hook": lambda _: (200, b"ok"), "POST /api/artifacts/": lambda _: (201, {})}
         told.answers["GET /api/csrf-token"] = lambda _: (422, {})
 
-        People(Webhook(f"{told.url}/hook", 1), PrefectApi(f"{told.url}/api", None), told.url).hear_of(rollback)
+        Announcer(Webhook(f"{told.url}/hook", 1), PrefectApi(f"{told.url}/api", None), told.url).released(rollback)
 
         (_, message), _, (_, page) = told.asked
     assert message["text"] == (
@@ -43,7 +43,7 @@ def test_whoever_is_away_or_has_no_address_is_logged_and_that_is_all(rollback, f
     there = url.format(port=free_port)
     started = time.monotonic()
 
-    People(Webhook(there, 1), PrefectApi(there, None), there).hear_of(rollback)
+    Announcer(Webhook(there, 1), PrefectApi(there, None), there).released(rollback)
 
     assert time.monotonic() - started < 5
     assert "the chat was not told" in caplog.text
@@ -54,7 +54,7 @@ def test_a_rollback_that_was_not_made_is_told_too():
     with wire() as told:
         told.answers = {"POST /hook": lambda _: (200, b"ok")}
 
-        People(Webhook(f"{told.url}/hook", 1), PrefectApi("", None), "").hear_no(
+        Announcer(Webhook(f"{told.url}/hook", 1), PrefectApi("", None), "").failed(
             "m", "A", NotFound("m v9 is not there; m A: v1 serves")
         )
 
@@ -65,11 +65,11 @@ def test_the_stack_of_this_folder_is_told_and_not_the_one_that_the_shell_points_
     """`make up` of dev tells people to point their shell at it; a rollback of prod is no news of dev."""
     monkeypatch.setenv("PREFECT_API_URL", "http://elsewhere/api")
     settings = Settings(home_folder=tmp_path, prefect_port=4321)
-    assert (people(settings).prefect.url, people(settings).ui) == ("http://elsewhere/api", "http://elsewhere")
+    assert (announcer(settings).prefect.url, announcer(settings).ui) == ("http://elsewhere/api", "http://elsewhere")
 
     settings.supervisor_config.touch()
 
-    assert people(settings).prefect.url == settings.prefect_api == "http://127.0.0.1:4321/api"
+    assert announcer(settings).prefect.url == settings.prefect_api == "http://127.0.0.1:4321/api"
 
 
 def test_the_password_of_prefect_is_not_shown(tmp_path, monkeypatch):
@@ -77,4 +77,4 @@ def test_the_password_of_prefect_is_not_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:secret-word")
 
     assert Settings(home_folder=tmp_path).prefect_auth == SecretStr("me:secret-word")
-    assert "secret-word" not in repr(people(Settings(home_folder=tmp_path)))
+    assert "secret-word" not in repr(announcer(Settings(home_folder=tmp_path)))

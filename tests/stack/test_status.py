@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from fakes import RUN, World, candidate_of
+from fakes import candidate_of
 
-from interlock.cli.status import disagrees, room, told, views
+from interlock.cli.status import disagrees, room, surveys, told
 from interlock.errors import Refused
 from interlock.release.open import released
 from interlock.upkeep.history import damage
@@ -33,9 +33,7 @@ def journal_of(world) -> bytes:
     """The journal of a release that was open for a moment."""
     with (
         pytest.raises(Refused),
-        released(
-            world.store, candidate_of(2), [], engine_for=world.engine_for, registry=world.registry, run=RUN
-        ) as made,
+        released(world.env, candidate_of(2), []) as made,
     ):
         made.snapshot()
         content = world.store.paths("best_model").journal.read_bytes()
@@ -49,23 +47,15 @@ def test_a_record_of_one_model_that_cannot_be_read_ends_no_status_of_all_models(
     paths = world.store.paths("best_model")
     paths.journal.touch()
     unreadable({"current": paths.current, "journal": paths.journal, "entry": paths.entry(1)}[record])
-    other = World(world.store, world.registry, world.replicas)
-    with released(
-        world.store,
-        candidate_of(1, model="wine"),
-        [],
-        engine_for=other.engine_for,
-        registry=world.registry,
-        run=RUN,
-    ) as made:
+    with released(world.env, candidate_of(1, model="wine"), []) as made:
         made.snapshot()
         made.materialize()
         made.commit()
 
-    seen = {view.model: "\n".join(told(world, view)) for view in views(world)}
+    shown = {seen.model: "\n".join(told(world.env, seen)) for seen in surveys(world.env)}
 
-    assert "is a folder, no file" in seen["best_model"]
-    assert "wine A: v1" in seen["wine"]
+    assert "is a folder, no file" in shown["best_model"]
+    assert "wine A: v1" in shown["wine"]
 
 
 def test_history_names_what_cannot_be_read(world, release):
@@ -89,16 +79,16 @@ def test_a_release_whose_process_lives_is_under_way_and_one_whose_process_died_d
     try:
         assert holder.stdout.readline() == b"holding\n"
         world.store.paths("best_model").journal.write_bytes(journal)
-        (alive,) = views(world)
-        assert disagrees(world, alive) == []
-        assert "under way, by test" in "\n".join(told(world, alive))
+        (alive,) = surveys(world.env)
+        assert disagrees(world.env, alive) == []
+        assert "under way, by test" in "\n".join(told(world.env, alive))
     finally:
         holder.kill()
         holder.communicate()
 
-    (dead,) = views(world)
-    assert [finding.what for finding in disagrees(world, dead)] != []
-    assert "under way" not in "\n".join(told(world, dead))
+    (dead,) = surveys(world.env)
+    assert [finding.what for finding in disagrees(world.env, dead)] != []
+    assert "under way" not in "\n".join(told(world.env, dead))
 
 
 def test_what_no_release_made_does_not_end_the_look_at_the_disks_room(world, release):
@@ -107,4 +97,4 @@ def test_what_no_release_made_does_not_end_the_look_at_the_disks_room(world, rel
     (versions / "5").touch()
     (versions / "1" / "loop").symlink_to("loop")
 
-    assert room(world.store) == ""
+    assert room(world.store) is None

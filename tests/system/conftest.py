@@ -23,7 +23,9 @@ from ports import free_ports
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from replicas import Replicas, two_replicas
 
-from interlock.environment import Place, place
+from interlock.adapters.mlflow.registry import MlflowRegistry
+from interlock.environment import environment
+from interlock.release.environment import Environment
 from interlock.settings import Listener, Settings
 from interlock.stack.prefect_api import PrefectApi
 from interlock.stack.processes import BIN, ROOT
@@ -59,12 +61,20 @@ class Stack:
         return self.settings.serving[0]
 
     @property
-    def place(self) -> Place:
-        return place(self.settings)
+    def env(self) -> Environment:
+        return environment(self.settings, "test")
+
+    @property
+    def registry(self) -> MlflowRegistry:
+        return MlflowRegistry(self.settings.mlflow)
 
     @property
     def store(self) -> Store:
-        return self.place.store
+        return self.env.store
+
+    @property
+    def token(self) -> str:
+        return self.settings.serving_token().get_secret_value()
 
     def interlock(self, *words: str, timeout: float = UP_S) -> subprocess.CompletedProcess[str]:
         return self.run(f"{BIN}/interlock", *words, timeout=timeout, **self.proxy)

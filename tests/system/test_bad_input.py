@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from engines import serving_engine
 from models import TOKEN, iris, served, wrong
 from ports import free_ports
 from prefect.states import State
@@ -20,7 +21,6 @@ from blocks.serving_api import ServingApi
 from flows.train_register_reload import train_register_reload
 from interlock.adapters.mlflow.registry import Registration
 from interlock.adapters.mlflow.tracking import MlflowTracking
-from interlock.adapters.serving.engine import serving_engine
 from interlock.errors import (
     Broken,
     Busy,
@@ -33,6 +33,7 @@ from interlock.errors import (
     Unwritable,
 )
 from interlock.records import Candidate, Run
+from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.store import Writer
 from learners.iris import Iris
@@ -52,7 +53,7 @@ def unchanged(api, live):
     before = api.store.current("best_model"), api.version()
     yield api
     assert (api.store.current("best_model"), api.version()) == before
-    assert api.place.registry.alias("best_model", "A") == before[1]
+    assert api.registry.alias("best_model", "A") == before[1]
     assert httpx.get(f"{api.url}/variants").json()["staged"] == {}
     assert api.store.journal("best_model") is None
 
@@ -210,14 +211,12 @@ def register(api, trained) -> Candidate:
     tracking = MlflowTracking(api.settings.mlflow, "elsewhere")
     run = tracking.log(tracking.open_run(uuid4().hex, trained.sha256), trained)
     registration = Registration("best_model", run.run_id, run.source, run.model_id, {"sha256": trained.sha256})
-    version = api.place.registry.register(registration)
-    return api.place.registry.candidate("best_model", "A", version)
+    version = api.registry.register(registration)
+    return api.registry.candidate("best_model", "A", version)
 
 
-def release(place, candidate, engines, before_switch=lambda: None):
-    with released(
-        place.store, candidate, engines, engine_for=place.engine_for, registry=place.registry, run=Run()
-    ) as made:
+def release(env, candidate, engines, before_switch=lambda: None):
+    with released(env, candidate, engines) as made:
         made.snapshot()
         made.materialize()
         made.load()
@@ -225,23 +224,23 @@ def release(place, candidate, engines, before_switch=lambda: None):
         made.smoke()
         made.commit()
         before_switch()
-        made.switch(patient=False)
-        made.confirm(patient=False)
+        made.switch()
+        made.confirm()
         made.point_alias()
     return made
 
 
 def local(api):
-    return [serving_engine("dev", [api.url], api.place.token)]
+    return [serving_engine("dev", [api.url], api.token)]
 
 
 def test_a_model_that_answers_otherwise_than_in_training_is_refused_and_remembered(unchanged):
     candidate = register(unchanged, wrong(iris(6.0)))
 
     with pytest.raises(Broken, match=r"golden rows.*serves"):
-        release(unchanged.place, candidate, local(unchanged))
+        release(unchanged.env, candidate, local(unchanged))
     with pytest.raises(Refused, match="holds bytes that failed before"):
-        release(unchanged.place, candidate, local(unchanged))
+        release(unchanged.env, candidate, local(unchanged))
 
 
 def test_bytes_that_are_not_the_trained_ones_are_refused(unchanged):
@@ -250,23 +249,21 @@ def test_bytes_that_are_not_the_trained_ones_are_refused(unchanged):
     artifact.write_bytes(artifact.read_bytes()[:-1] + b"x")
 
     with pytest.raises(DigestMismatch, match="not the ones that were trained"):
-        release(unchanged.place, candidate, local(unchanged))
+        release(unchanged.env, candidate, local(unchanged))
 
 
 @pytest.fixture
 def pair(api, live, tmp_path):
     """Two replicas of an app of their own, over a repository of their own, with v1 live; they can be stopped."""
-    from interlock.environment import Place
     from interlock.store import Store
 
-    (tmp_path / "token").write_text(TOKEN)
-    place = Place(Store(tmp_path / "repository"), api.place.registry, tmp_path / "token", tmp_path / "no-key")
     first, second = register(api, iris(1.0)), register(api, iris(10.0))
     ports = free_ports(2)
     engine = serving_engine("dev", [f"http://127.0.0.1:{port}" for port in ports], TOKEN, timeout_s=1)
-    with served(place.store, ports[0]), served(place.store, ports[1]):
-        release(place, first.model_copy(update={"alias": "B"}), [engine])
-    return place, engine, ports, second.model_copy(update={"alias": "B"})
+    env = Environment(Store(tmp_path / "repository"), api.registry, lambda _: engine, Run())
+    with served(env.store, ports[0]), served(env.store, ports[1]):
+        release(env, first.model_copy(update={"alias": "B"}), [engine])
+    return env, engine, ports, second.model_copy(update={"alias": "B"})
 
 
 def versions(engine):
@@ -274,20 +271,20 @@ def versions(engine):
 
 
 def test_one_replica_lost_after_the_commit_degrades_and_follows_when_it_is_back(pair):
-    place, engine, ports, candidate = pair
-    lost = served(place.store, ports[1])
-    with served(place.store, ports[0]):
+    env, engine, ports, candidate = pair
+    lost = served(env.store, ports[1])
+    with served(env.store, ports[0]):
         lost.__enter__()
-        done = release(place, candidate, [engine], before_switch=lambda: lost.__exit__(None, None, None))
-        with served(place.store, ports[1]):
+        done = release(env, candidate, [engine], before_switch=lambda: lost.__exit__(None, None, None))
+        with served(env.store, ports[1]):
             assert versions(engine) == [candidate.version] * 2
-    assert str(ports[1]) in done.outcome
+    assert str(ports[1]) in done.account.ended
 
 
 def test_every_replica_lost_after_the_commit_goes_back_and_they_come_back_with_the_version_before(pair):
-    place, engine, ports, candidate = pair
-    before = place.store.current("best_model").version_of("B")
-    replicas = [served(place.store, port) for port in ports]
+    env, engine, ports, candidate = pair
+    before = env.store.current("best_model").version_of("B")
+    replicas = [served(env.store, port) for port in ports]
     for replica in replicas:
         replica.__enter__()
 
@@ -296,6 +293,6 @@ def test_every_replica_lost_after_the_commit_goes_back_and_they_come_back_with_t
             replica.__exit__(None, None, None)
 
     with pytest.raises(Unreachable, match=f"v{before} serves .rolled back after the commit"):
-        release(place, candidate, [engine], before_switch=lose)
-    with served(place.store, ports[0]), served(place.store, ports[1]):
+        release(env, candidate, [engine], before_switch=lose)
+    with served(env.store, ports[0]), served(env.store, ports[1]):
         assert versions(engine) == [before] * 2

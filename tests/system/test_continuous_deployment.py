@@ -41,7 +41,7 @@ class Model:
         tracking = MlflowTracking(self.api.settings.mlflow, "elsewhere")
         run = tracking.log(tracking.open_run(uuid4().hex, trained.sha256), trained)
         tags = {"sha256": trained.sha256, "gate": gate, "trained_at_utc": trained_at_utc}
-        return self.api.place.registry.register(Registration(self.name, run.run_id, run.source, run.model_id, tags))
+        return self.api.registry.register(Registration(self.name, run.run_id, run.source, run.model_id, tags))
 
     def tick(self):
         return continuous_deployment(**self.names, return_state=True)
@@ -90,7 +90,7 @@ def test_a_tick_releases_what_is_newer_and_says_why_or_why_not(model, api):
     assert list(texts) == told
     assert len({link for link in links if "/runs/flow-run/" in link}) == len(told)
     assert told[-1].endswith(f"{model.name} A: v4 serves")
-    assert model.live() == api.place.registry.alias(model.name, "A") == 4
+    assert model.live() == api.registry.alias(model.name, "A") == 4
     assert model.store.current(model.name).epoch == 2
 
 

@@ -70,7 +70,7 @@ def test_an_older_version_can_be_deployed_by_its_number(enrolled):
     deploy_to_triton(version=before)
 
     assert version_on_triton(enrolled) == enrolled.version() == before
-    assert enrolled.place.registry.alias("best_model", "A") == before
+    assert enrolled.registry.alias("best_model", "A") == before
 
 
 def test_a_second_alias_has_a_folder_of_its_own(enrolled):

@@ -1,5 +1,7 @@
 """The hook, called by itself; after a kill it is in `test_worker_scenarios`, and what it tells in `test_telling`."""
 
+from dataclasses import replace
+
 import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed
@@ -29,30 +31,27 @@ def test_the_hook_of_a_run_that_left_nothing_open_does_nothing(api, live, parame
 
 def test_the_hook_leaves_another_runs_release_alone(api, live):
     """An open journal of a run that still lives is not its business, whatever model it names."""
-    from fakes import RUN
-
     from interlock.release.open import released
 
-    candidate = api.place.registry.candidate("best_model", "A", live.version_of("A"))
+    candidate = api.registry.candidate("best_model", "A", live.version_of("A"))
     stranger = FlowRun(flow_id="00000000-0000-0000-0000-000000000000", name="other", parameters={})
-    with released(
-        api.store, candidate, [], engine_for=api.place.engine_for, registry=api.place.registry, run=RUN
-    ) as release:
+    with released(api.env, candidate, []) as release:
         release.snapshot()
         recover_run(train_register_reload, stranger, Crashed())
         assert api.store.journal("best_model") is not None
         release.materialize()
         release.load()
         release.commit()
-        release.switch(patient=False)
+        release.switch()
 
 
 def test_a_chat_that_is_gone_does_not_stop_a_recovery(api, live):
     """The block was deleted between the release and its crash."""
-    candidate = api.place.registry.candidate("best_model", "A", live.version_of("A"))
+    candidate = api.registry.candidate("best_model", "A", live.version_of("A"))
     killed = FlowRun(flow_id="00000000-0000-0000-0000-000000000000", name="killed", parameters={"chat": "nowhere"})
     with Writer.locked(api.store, "best_model", Run(flow_run_id=str(killed.id))) as writer:
-        Release(writer, candidate, [], api.place.registry, Run(flow_run_id=str(killed.id)), "").snapshot()
+        env = replace(api.env, run=Run(flow_run_id=str(killed.id)))
+        Release(env, writer, candidate, [], "", force=False).snapshot()
 
     recover_run(train_register_reload, killed, Crashed())
 

@@ -78,7 +78,7 @@ def test_the_command_needs_neither_prefect_nor_mlflow(two, api, free_port, monke
 
     monkeypatch.undo()
     assert api.interlock("reconcile").returncode == 0
-    assert api.place.registry.alias("best_model", "A") == before
+    assert api.registry.alias("best_model", "A") == before
 
 
 def test_status_tells_the_truth_of_each_replica_and_is_red_when_something_disagrees(two, api):
@@ -88,14 +88,14 @@ def test_status_tells_the_truth_of_each_replica_and_is_red_when_something_disagr
     assert f"serving-api/dev {api.settings.serving_control[0]}: v{after}" in told.stdout
     assert f"alias A in MLflow: v{after}, agrees" in told.stdout
 
-    api.place.registry.set_alias("best_model", "A", two[0])
+    api.registry.set_alias("best_model", "A", two[0])
     red = api.interlock("status")
 
     assert red.returncode == 1
     assert f"! alias A is moved by hand (names {two[0]}, decided {after})" in red.stdout
     state = reconcile(policy="restore", return_state=True)
     assert state.name == "Mended"
-    assert api.place.registry.alias("best_model", "A") == after
+    assert api.registry.alias("best_model", "A") == after
     assert reconcile(return_state=True).name == "Agrees"
 
 

@@ -24,6 +24,7 @@ from flows.recover_run import recover_run
 from flows.train_register_reload import train_register_reload
 from interlock.stack.processes import ROOT
 from interlock.stack.supervisor import Supervisor
+from interlock.upkeep.reconcile import Reconciler
 
 STEPS = list(INSIDE)
 AFTER_COMMIT = STEPS[STEPS.index("commit") + 1 :]
@@ -90,7 +91,7 @@ def by_hook(api, name: str) -> None:
 
 
 def by_reconcile(api, _: str) -> None:
-    (report,) = api.place.reconciler("test").reconcile([MODEL])
+    (report,) = Reconciler(api.env).reconcile([MODEL])
     assert not report.failed
     assert not report.busy
 

@@ -12,7 +12,7 @@ from interlock.adapters.http import HttpClient
 from interlock.errors import Broken, NotReady, Refused, TrialFailed, Unreachable
 from interlock.model.golden import prove
 from interlock.model.manifest import Cells, Manifest
-from interlock.records import SERVING_API, Candidate, Current, EngineRef
+from interlock.records import Candidate, Current, EngineRef
 from interlock.release.engine import Engine, Seen, Served
 
 RESTARTED_S = 5.0
@@ -148,14 +148,10 @@ class ServingReplica:
         return answer
 
 
-def serving_engine(
-    name: str, urls: Sequence[str], token: str, *, timeout_s: float = 5.0, latency_budget_ms: float = 500.0
-) -> Engine:
-    """Return the serving app at *urls*, one replica each, as the engine *name*."""
-    clients = [HttpClient(url, timeout_s, {"x-token": token}, verdicts={"broken": Broken}) for url in urls]
-    replicas = [ServingReplica(client, name, latency_budget_ms) for client in clients]
-    ref = EngineRef(kind=SERVING_API, name=name, urls=tuple(urls), latency_budget_ms=latency_budget_ms)
-    return Engine(ref, replicas)
+def serving_engine(ref: EngineRef, token: str) -> Engine:
+    """Return the serving app that is enrolled as *ref*, one replica for each of its addresses."""
+    clients = [HttpClient(url, ref.timeout_s, {"x-token": token}, verdicts={"broken": Broken}) for url in ref.urls]
+    return Engine(ref, [ServingReplica(client, ref.name, ref.latency_budget_ms) for client in clients])
 
 
 def _arrived(error: Unreachable) -> bool:

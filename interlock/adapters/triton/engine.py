@@ -9,7 +9,7 @@ Load and unload go over gRPC (`triton_control`), inference and health over HTTP.
 A 200 proves nothing: after each load the version's own readiness and an un-versioned answer are asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -196,37 +196,25 @@ def _agrees(golden: Golden, labels: list[float], probabilities: list[list[float]
     return True
 
 
-def triton_engine(
-    name: str,
-    servers: Sequence[tuple[str, str]],
-    key: str,
-    store: Store,
-    *,
-    timeout_s: float = 5.0,
-    load_timeout_s: float = 60.0,
-    latency_budget_ms: float = 500.0,
-) -> Engine:
-    """
-    Return Triton at *servers*, pairs of HTTP base URL and gRPC address, as the engine *name*.
-
-    An address is `host:port`, or `grpcs://host:port` where gRPC speaks TLS.
-    """
+def triton_engine(ref: EngineRef, key: str, store: Store) -> Engine:
+    """Return the Triton that is enrolled as *ref*, whose `models/` are those of *store*."""
     replicas = [
         TritonReplica(
-            HttpClient(http, timeout_s),
-            TritonControl(grpc, key, timeout_s, load_timeout_s),
-            name,
+            HttpClient(http, ref.timeout_s),
+            TritonControl(grpc.removeprefix(PLAIN), key, ref.timeout_s, ref.load_timeout_s),
+            ref.name,
             store,
-            latency_budget_ms,
+            ref.latency_budget_ms,
         )
-        for http, grpc in servers
+        for http, grpc in zip(ref.urls[::2], ref.urls[1::2], strict=True)
     ]
-    urls = tuple(url for http, grpc in servers for url in (http, grpc if grpc.startswith(TLS) else f"{PLAIN}{grpc}"))
-    return Engine(
-        EngineRef(kind=TRITON, name=name, urls=urls, latency_budget_ms=latency_budget_ms), replicas, leads=True
-    )
+    return Engine(ref, replicas, leads=True)
 
 
-def servers_of(urls: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs that an enrolment's addresses name."""
-    return [(http, grpc.removeprefix(PLAIN)) for http, grpc in zip(urls[::2], urls[1::2], strict=True)]
+def addresses(servers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """
+    Return how an enrolment writes *servers*, pairs of HTTP base URL and gRPC address.
+
+    A gRPC address is `host:port`, or `grpcs://host:port` where it speaks TLS.
+    """
+    return tuple(url for http, grpc in servers for url in (http, grpc if grpc.startswith(TLS) else f"{PLAIN}{grpc}"))
