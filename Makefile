@@ -47,25 +47,25 @@ test-faults: $(TRITON) $(CREDIT)  ## every case of every proof below, and the sl
 	$(call proof,)
 
 test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EACCES; killed recoveries; full disks
-	$(call proof,faults/test_syscalls.py faults/test_double_faults.py faults/test_durability.py faults/test_full_disk.py)
+	$(call proof,prove/test_syscalls.py prove/test_double_faults.py prove/test_durability.py prove/test_full_disk.py)
 
 test-network: $(READY)  ## every call to MLflow and the serving app: refused, 5xx, lost, slow, late, garbage
-	$(call proof,faults/test_network.py)
+	$(call proof,prove/test_network.py)
 
 test-network-of-triton: $(READY) ## every call to Triton, likewise
-	$(call proof,faults/test_network_of_triton.py)
+	$(call proof,prove/test_network_of_triton.py)
 
 test-states: $(READY)   ## any sequence of operations and faults
-	$(call proof,faults/test_states.py)
+	$(call proof,prove/test_states.py)
 
 search-states: $(READY) ## other sequences at every run, a thousand of them, until one breaks something
-	PYTHONPATH=tests $(BIN)/python -m faults.test_states
+	PYTHONPATH=tests $(BIN)/python -m prove.test_states
 
 test-races: $(READY)    ## releases and rollbacks at the same instant
-	$(call proof,faults/test_races.py)
+	$(call proof,prove/test_races.py)
 
 test-mutants: $(TRITON) ## seeded bugs, each caught by a test that is named
-	$(call proof,faults/test_mutants.py)
+	$(call proof,prove/test_mutants.py)
 
 test-steps: $(READY)    ## each step of a release: killed before, inside, after; exception, hang, cancel
 	$(call proof,system/test_step_matrix.py)

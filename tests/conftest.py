@@ -6,12 +6,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeRegistry, FakeReplica, World, run_release, without_trial
-from ports import free_ports
-from postgres import Postgres, postgres
+from support.ports import free_ports
+from world.fakes import FakeRegistry, FakeReplica, World, run_release, without_trial
+from world.postgres import Postgres, postgres
 
 from interlock.release.steps import Release
 from interlock.store import Store
+
+WITHOUT_TRIAL = {"prove", "release", "store", "upkeep"}
+"""Rooms of tests whose releases are made without a trial."""
+
+
+@pytest.fixture(autouse=True)
+def no_trial(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where bytes are fake and no ONNX, or are broken at every call, nothing is tried in a process of its own."""
+    if request.path.parent.name not in WITHOUT_TRIAL:
+        yield
+        return
+    with without_trial():
+        yield
 
 
 @pytest.fixture

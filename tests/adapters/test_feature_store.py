@@ -7,9 +7,9 @@ from traceback import format_exception
 
 import numpy as np
 import pytest
-from peers import drips_a_greeting, hostile, in_time, silence, through
-from ports import free_ports
-from postgres import DATABASES
+from inject.hanging_peers import drips_a_greeting, hostile, in_time, silence, through
+from support.ports import free_ports
+from world.postgres import DATABASES
 
 from demos.credit_table import TABLE, credit_table
 from interlock.adapters.feature_store import FeatureStore

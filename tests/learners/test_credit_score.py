@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from credit import credit
+from world.credit import credit
 
 from demos import credit_table
 from interlock.errors import InvalidTraining

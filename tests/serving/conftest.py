@@ -1,8 +1,8 @@
 """A serving app in this process, over a repository with real models."""
 
 import pytest
-from models import decide, iris, put, settings_of
 from starlette.testclient import TestClient
+from world.models import decide, iris, put, settings_of
 
 from interlock.serving.app import create_app
 from interlock.store import Store

@@ -10,8 +10,8 @@ import threading
 import time
 
 import pytest
-from models import AUTH, ROW, decide, settings_of
 from starlette.testclient import TestClient
+from world.models import AUTH, ROW, decide, settings_of
 
 from interlock.errors import CorruptRecord, Unreadable
 from interlock.serving import follower as follower_module

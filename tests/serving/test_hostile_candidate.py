@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-import slow_models
-from models import AUTH, ROW, TOKEN, decide
-from ports import free_ports
+from inject import slow_models
+from support.ports import free_ports
+from world.models import AUTH, ROW, TOKEN, decide
 
 pytestmark = pytest.mark.system
 SIDE = 7000

@@ -1,8 +1,8 @@
 """A page whose name is bound anew to this machine is told nothing; probes by address are."""
 
 import pytest
-from models import ROW, decide, settings_of
 from starlette.testclient import TestClient
+from world.models import ROW, decide, settings_of
 
 from interlock.serving.app import create_app
 

@@ -3,10 +3,10 @@
 from itertools import product
 
 import pytest
-from credit import FEATURES, credit
 from jsonschema import Draft202012Validator
-from models import AUTH, ROW, decide, onnx_path, put, settings_of
 from starlette.testclient import TestClient
+from world.credit import FEATURES, credit
+from world.models import AUTH, ROW, decide, onnx_path, put, settings_of
 
 from interlock.serving.app import create_app
 from interlock.store import Store

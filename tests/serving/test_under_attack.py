@@ -13,10 +13,10 @@ from itertools import cycle
 import httpx
 import psutil
 import pytest
-from engines import serving_engine
-from fakes import RUN, FakeRegistry
-from models import ROW, TOKEN, decide, iris
-from ports import free_ports
+from support.ports import free_ports
+from world.engines import serving_engine
+from world.fakes import RUN, FakeRegistry
+from world.models import ROW, TOKEN, decide, iris
 
 from interlock.records import Candidate
 from interlock.release.environment import Environment

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pytest
-from fakes import manifest_of
+from world.fakes import manifest_of
 
 from interlock.errors import Busy, DeliveryError, Refused, TooSlow
 from interlock.records import Current, EngineRef, Variant

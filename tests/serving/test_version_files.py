@@ -3,8 +3,8 @@
 import os
 
 import pytest
-import slow_models
-from models import AUTH, ROW, iris, onnx_path
+from inject import slow_models
+from world.models import AUTH, ROW, iris, onnx_path
 
 from interlock.model.trial import Trial
 from interlock.records import sealed

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from wire import wire
+from support.wire import wire
 
 from interlock.stack.errors import StackError
 from interlock.stack.prefect_api import PrefectApi

@@ -5,7 +5,7 @@ import sys
 from itertools import count
 
 import pytest
-from wire import wire
+from support.wire import wire
 
 from interlock.settings import Settings
 from interlock.stack.errors import StackError

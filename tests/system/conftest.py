@@ -17,11 +17,11 @@ from typing import ClassVar, get_args
 import httpx
 import psutil
 import pytest
-from faults.share import share
-from planted import PLANTED
-from ports import free_ports
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-from replicas import Replicas, two_replicas
+from prove.share import share
+from support.planted import PLANTED
+from support.ports import free_ports
+from world.replicas import Replicas, two_replicas
 
 from interlock.adapters.mlflow.registry import MlflowRegistry
 from interlock.environment import environment

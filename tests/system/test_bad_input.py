@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from engines import serving_engine
-from models import TOKEN, iris, served, wrong
-from ports import free_ports
 from prefect.states import State
-from wire import wire
+from support.ports import free_ports
+from support.wire import wire
+from world.engines import serving_engine
+from world.models import TOKEN, iris, served, wrong
 
 from blocks.chat_webhook import ChatWebhook
 from blocks.mlflow_registry import MlflowRegistry

@@ -10,10 +10,10 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from ports import free_ports
 from prefect.deployments import run_deployment
 from pyarrow import parquet
-from runs import FlowRun, wait_for
+from support.ports import free_ports
+from world.runs import FlowRun, wait_for
 
 from blocks.batch_folder import BatchFolder
 from flows.batch_predict import batch_predict

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fakes import RUN
-from models import TOKEN, iris, served, wrong
-from wire import wire
+from support.wire import wire
+from world.fakes import RUN
+from world.models import TOKEN, iris, served, wrong
 
 from blocks.chat_webhook import ChatWebhook
 from blocks.model_repository import ModelRepository

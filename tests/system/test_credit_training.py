@@ -3,9 +3,9 @@
 import httpx
 import numpy as np
 import pytest
-from credit import FEATURES
-from models import TOKEN, served
-from postgres import DATABASES
+from world.credit import FEATURES
+from world.models import TOKEN, served
+from world.postgres import DATABASES
 
 from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository

@@ -5,7 +5,7 @@ import time
 
 import httpx
 import pytest
-from real_triton import reason_for_none
+from world.real_triton import reason_for_none
 
 from blocks.triton_server import TritonServer
 from flows.deploy_to_triton import deploy_to_triton

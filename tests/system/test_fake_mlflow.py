@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from faults.fake_mlflow import fake_mlflow
+from world.fake_mlflow import fake_mlflow
 
 from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
 from interlock.errors import NotFound, Refused

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from ports import free_ports
-from runs import wait_for
+from support.ports import free_ports
+from world.runs import wait_for
 
 from blocks.mlflow_registry import MlflowRegistry as Block
 from flows.train_register_reload import train_register_reload

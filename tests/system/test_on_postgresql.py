@@ -5,9 +5,9 @@ import subprocess
 from typing import get_args
 
 import pytest
-from ports import free_ports
-from postgres import debian_postgres
 from sqlalchemy import create_engine, text
+from support.ports import free_ports
+from world.postgres import debian_postgres
 
 from interlock.settings import Listener
 from interlock.stack.processes import BIN, ROOT

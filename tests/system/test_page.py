@@ -10,7 +10,7 @@ import json
 import httpx
 import psutil
 import pytest
-from planted import PLANTED
+from support.planted import PLANTED
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 

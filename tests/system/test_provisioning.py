@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from prefect.client.orchestration import get_client
-from wire import wire
+from support.wire import wire
 
 from blocks.chat_webhook import ChatWebhook
 from blocks.serving_api import ServingApi

@@ -13,12 +13,12 @@ from itertools import count, product
 from typing import Any
 
 import pytest
-from faults.share import share
-from faulty_flow import INSIDE, VARIABLE
+from inject.faulty_flow import INSIDE, VARIABLE
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed
-from replicas import MODEL
-from runs import deploy_like_ours, start, wait_for
+from prove.share import share
+from world.replicas import MODEL
+from world.runs import deploy_like_ours, start, wait_for
 
 from flows.recover_run import recover_run
 from flows.train_register_reload import train_register_reload
@@ -39,7 +39,7 @@ class Runner:
 
     def __init__(self, api: Any) -> None:
         variables = api.environment | {"PREFECT_API_URL": api.settings.prefect_api}
-        command = [sys.executable, str(ROOT / "tests/faulty_flow.py")]
+        command = [sys.executable, str(ROOT / "tests/inject/faulty_flow.py")]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, env=variables, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
 
@@ -123,7 +123,7 @@ def test_a_fault_in_a_step_ends_with_the_state_before_or_the_decided_one(
 
 @pytest.fixture(scope="module")
 def faulty(stack) -> dict[str, Any]:
-    return deploy_like_ours(stack, "train-register-reload", "tests.faulty_flow:train_register_reload")
+    return deploy_like_ours(stack, "train-register-reload", "tests.inject.faulty_flow:train_register_reload")
 
 
 @pytest.mark.parametrize("step", share(STEPS))

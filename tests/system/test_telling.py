@@ -5,8 +5,8 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Crashed
-from runs import wait_for
-from wire import wire
+from support.wire import wire
+from world.runs import wait_for
 
 from blocks.chat_webhook import ChatWebhook
 from blocks.model_repository import ModelRepository

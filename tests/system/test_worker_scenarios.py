@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx
 import pytest
-from hooked_flows import go_file
+from inject.hooked_flows import go_file
 from pydantic import SecretStr
-from replicas import MODEL, Replicas
-from runs import FlowRun, deploy_like_ours, deployment, start, wait_for
-from wire import wire
+from support.wire import wire
+from world.replicas import MODEL, Replicas
+from world.runs import FlowRun, deploy_like_ours, deployment, start, wait_for
 
 from blocks.automations import SILENT, save_automation
 from blocks.serving_api import ServingApi
@@ -207,12 +207,12 @@ def answers(api) -> bool:
 
 @pytest.fixture(scope="module")
 def broken_hook(stack):
-    return deploy_like_ours(stack, "with-broken-hook", "tests.hooked_flows:with_broken_hook")
+    return deploy_like_ours(stack, "with-broken-hook", "tests.inject.hooked_flows:with_broken_hook")
 
 
 @pytest.fixture(scope="module")
 def slow_hook(stack):
-    return deploy_like_ours(stack, "with-slow-hook", "tests.hooked_flows:with_slow_hook")
+    return deploy_like_ours(stack, "with-slow-hook", "tests.inject.hooked_flows:with_slow_hook")
 
 
 def test_a_hook_raises_after_a_failure(replicas, api, broken_hook, record_property):

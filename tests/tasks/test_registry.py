@@ -1,8 +1,8 @@
 """What a flow asks of the registry: by the real client, against a wire."""
 
 import pytest
-from fakes import candidate_of, manifest_of, onnx_of
-from wire import wire
+from support.wire import wire
+from world.fakes import candidate_of, manifest_of, onnx_of
 
 from blocks.mlflow_registry import MlflowRegistry
 from interlock.errors import DigestMismatch, InvalidName
