@@ -41,7 +41,7 @@ test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can ru
 	$(PYTEST)
 
 # The proofs, each whole; `make test` runs a sixth of their cases, another one after each commit.
-proof = INTERLOCK_FAULTS=all $(PYTEST) -m "faults or in_turn" $(addprefix tests/,$(1))
+proof = FAULTS=all $(PYTEST) -m "faults or in_turn" $(addprefix tests/,$(1))
 
 test-faults: $(TRITON) $(CREDIT)  ## every case of every proof below, and the slow tests that run in turn
 	$(call proof,)

@@ -14,7 +14,7 @@ from demos.credit_table import TABLE, seed
 from demos.main_job import TRAIN
 from demos.story import CALL_S, Story
 from interlock.adapters.feature_store import FeatureStore
-from interlock.settings import OFFSET, PORTS, Settings
+from interlock.settings.stack import OFFSET, PORTS, Settings
 from interlock.stack.errors import StackError
 from interlock.stack.supervisor import Supervisor
 

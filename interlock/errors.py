@@ -9,6 +9,7 @@ Every error of a delivery, and what to do about it.
     |  |- StaleEpoch          somebody decided since this release looked
     |  |- ContractChanged     it takes or gives something else than what is live
     |  |- DigestRefused       these bytes failed before and nobody forced them
+    |  |- UnknownSetting      a variable with our prefix that no settings know
     |  |- NotHere             there is no environment where it is looked for, or it is somebody else's
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
     |  |- TooSlow             right answers, but over the latency budget; nothing is remembered
@@ -102,6 +103,10 @@ class NotHere(Refused):
 
 class DigestRefused(Refused):
     """These bytes failed before and nobody forced them."""
+
+
+class UnknownSetting(Refused):
+    """A variable with our prefix that no settings know; the message names the nearest one."""
 
 
 class NotReady(Refused):

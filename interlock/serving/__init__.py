@@ -1,7 +1,6 @@
 """
 The prediction API. Follows the decision; runs without Prefect and without MLflow.
 
-    settings        where it is and what it may take, from the environment
     auth            the tokens
     version_files   the files of a version, checked
     memory          whether there is room for a version and for a request

@@ -5,9 +5,10 @@ import sys
 from contextlib import suppress
 
 from interlock import outbound
+from interlock.errors import DeliveryError
 from interlock.serving.app import create_app
 from interlock.serving.listeners import listening
-from interlock.serving.settings import Settings
+from interlock.settings import ServingSettings
 
 
 def main() -> None:
@@ -15,10 +16,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every plugin
     try:
-        settings = Settings()
+        settings = ServingSettings()
         outbound.apply([settings.triton_url])
         server, sockets = listening(create_app(settings), settings)
-    except (ValueError, OSError) as error:
+    except (DeliveryError, ValueError, OSError) as error:
         sys.exit(f"serving does not start: {error}")
     with suppress(KeyboardInterrupt):
         server.run(sockets)

@@ -23,12 +23,11 @@ from interlock.serving.prediction_log.database import Database
 from interlock.serving.prediction_log.log import PredictionLog
 from interlock.serving.prediction_log.metrics import LogCollector
 from interlock.serving.prediction_log.rows import Privacy
-from interlock.serving.prediction_log.settings import LogSettings
 from interlock.serving.prediction_log.spool import Spool
 from interlock.serving.routes import control, info, predict
-from interlock.serving.settings import Settings
 from interlock.serving.supervised import supervised
 from interlock.serving.variants import Variants
+from interlock.settings import LogSettings, ServingSettings
 from interlock.store import Store
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ def _stop(
         before(number, frame)
 
 
-def _source(settings: Settings, store: Store) -> Source:
+def _source(settings: ServingSettings, store: Store) -> Source:
     if settings.engine == "triton":
         from interlock.serving.in_triton import TritonClient, TritonSource  # its client's imports cost 40 MiB
 
@@ -87,7 +86,7 @@ def _prediction_log(settings: LogSettings) -> PredictionLog:
     return PredictionLog(database, Spool(settings.folder / "spool"), privacy, settings.queue_rows)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: ServingSettings) -> FastAPI:
     """Return the app that serves `settings.model` as the engine `settings.name`."""
     app = FastAPI(
         title="Interlock serving",

@@ -7,7 +7,7 @@ from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 
 from interlock.serving.problem import Problem
-from interlock.serving.settings import Settings
+from interlock.settings import ServingSettings
 
 TOKEN = APIKeyHeader(name="x-token", auto_error=False, description="One of the app's tokens.")
 """For OpenAPI's page; the token is compared here, on bytes."""
@@ -20,7 +20,7 @@ def needs_token(request: Request, _: Annotated[str | None, Security(TOKEN)] = No
     Raises:
         Problem: 401.
     """
-    settings: Settings = request.app.state.settings
+    settings: ServingSettings = request.app.state.settings
     if settings.without_token:
         return
     sent = request.headers.get("x-token", "").encode("latin-1", "replace")

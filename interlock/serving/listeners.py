@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from interlock.serving.connection import SECONDS, Connection, Phase
 from interlock.serving.descriptors import connections
 from interlock.serving.door import Door
-from interlock.serving.settings import Settings
+from interlock.settings import ServingSettings
 
 CONTROL_CONNECTIONS = 64
 BACKLOG = 128
@@ -23,7 +23,7 @@ BACKLOG = 128
 STOP_S = 10
 
 
-def listening(app: FastAPI, settings: Settings) -> tuple[uvicorn.Server, list[socket.socket]]:
+def listening(app: FastAPI, settings: ServingSettings) -> tuple[uvicorn.Server, list[socket.socket]]:
     """
     Return the server and its sockets: `server.run(sockets)` serves *app* until it is stopped.
 

@@ -100,8 +100,8 @@ def test_two_environments_share_nothing(monkeypatch, tmp_path):
 
 def test_every_setting_is_documented():
     """docs/settings.md names each environment variable of the stack and of the serving app."""
-    from interlock.serving.prediction_log.settings import LogSettings
-    from interlock.serving.settings import Settings as Serving
+    from interlock.settings import LogSettings
+    from interlock.settings import ServingSettings as Serving
 
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
     fields = Settings.model_fields.items()

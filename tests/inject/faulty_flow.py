@@ -2,7 +2,7 @@
 `train_register_reload` as it is, with one fault in one of its steps; tests start it in a process of its own.
 
     python tests/inject/faulty_flow.py   imports everything once, forks for each line of stdin, says how that ended
-    tests.inject.faulty_flow             the same under a worker, told by INTERLOCK_TEST_FAULT
+    tests.inject.faulty_flow             the same under a worker, told by TEST_FAULT
 """
 
 import functools
@@ -28,7 +28,7 @@ from tasks.release import TASKS
 DEADLINE_S = 2.0
 """Of the step that hangs, instead of 60 s."""
 HANG_S = 6.0
-VARIABLE = "INTERLOCK_TEST_FAULT"
+VARIABLE = "TEST_FAULT"
 
 INSIDE = {
     "snapshot": "rename journal.json",

@@ -1,4 +1,4 @@
-"""Everything here is marked `faults`; a share of its cases runs, or all of them: INTERLOCK_FAULTS=all."""
+"""Everything here is marked `faults`; a share of its cases runs, or all of them: FAULTS=all."""
 
 from collections.abc import Iterator
 from pathlib import Path

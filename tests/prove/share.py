@@ -1,5 +1,5 @@
 """
-How much of a proof runs: a sixth of its cases in `make test`, all in `make test-faults` (INTERLOCK_FAULTS=all).
+How much of a proof runs: a sixth of its cases in `make test`, all in `make test-faults` (FAULTS=all).
 
 Which sixth is decided by the number of commits, so that every case runs within a few commits.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-EVERY = 1 if os.environ.get("INTERLOCK_FAULTS") == "all" else 6
+EVERY = 1 if os.environ.get("FAULTS") == "all" else 6
 
 
 def _commits() -> int:

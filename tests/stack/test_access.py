@@ -7,9 +7,7 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from interlock.serving.prediction_log.settings import LogSettings
-from interlock.serving.settings import Settings as ServingSettings
-from interlock.settings import Settings
+from interlock.settings import LogSettings, ServingSettings, Settings
 from interlock.stack.access import EVERY, OWNERS, only_for
 from interlock.stack.errors import StackError
 from interlock.stack.prefect_api import auth_for_shell, choose_auth

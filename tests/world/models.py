@@ -15,8 +15,7 @@ from interlock.model.manifest import Manifest
 from interlock.records import Candidate, Current, EngineRef, HistoryEntry, Variant, sealed
 from interlock.serving.app import create_app
 from interlock.serving.listeners import listening
-from interlock.serving.prediction_log.settings import LogSettings
-from interlock.serving.settings import Settings
+from interlock.settings import LogSettings, ServingSettings
 from interlock.store import Store, Writer
 from interlock.training.train import Trained, train
 from learners.iris import Iris
@@ -54,9 +53,9 @@ def put(store: Store, version: int, trained: Trained, alias: str = "A") -> Candi
     return candidate
 
 
-def settings_of(store: Store, **change: object) -> Settings:
+def settings_of(store: Store, **change: object) -> ServingSettings:
     ours = {"name": "dev", "tokens": TOKEN, "allowed_hosts": "testserver", "log": LogSettings(enabled=False)}
-    return Settings(repository=store.root, **ours | change)  # type: ignore[arg-type]
+    return ServingSettings(repository=store.root, **ours | change)  # type: ignore[arg-type]
 
 
 @contextmanager

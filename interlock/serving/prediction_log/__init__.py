@@ -15,7 +15,6 @@ that are not live (pinned, for proving) are not logged.
     database     migrated, and written in batches
     log          the queue and the two threads
     metrics      what is counted
-    settings     where, and what is personal
     migrations   Alembic's; run when the log first reaches the database, and by
                  `python -m interlock.serving.prediction_log`
 """

@@ -5,7 +5,7 @@ import sys
 
 from interlock.errors import DeliveryError
 from interlock.serving.prediction_log.database import Database
-from interlock.serving.prediction_log.settings import LogSettings
+from interlock.settings import LogSettings
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from interlock.serving.body import LARGEST_ID, LONGEST_ID, Question, matrix, que
 from interlock.serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
 from interlock.serving.prediction import Prediction
 from interlock.serving.problem import Problem, errors
-from interlock.serving.settings import Settings
 from interlock.serving.variants import Live, Variants
+from interlock.settings import ServingSettings
 
 router = APIRouter(
     tags=["predict"],
@@ -89,7 +89,7 @@ async def predict_variant(
 
 async def _predict(request: Request, response: Response, alias: str, x_version: str | None) -> Any:
     started = time.perf_counter()
-    settings: Settings = request.app.state.settings
+    settings: ServingSettings = request.app.state.settings
     asked = question(await read_json(request), settings.max_rows)
     by, rows, answers = await _finite_answer(request, alias, x_version, asked)
     elapsed_ms = (time.perf_counter() - started) * 1000

@@ -18,7 +18,7 @@ from world.models import AUTH, ROW, TOKEN, decide, put, settings_of
 from world.postgres import DATABASES
 
 from interlock.serving.app import create_app
-from interlock.serving.prediction_log.settings import LogSettings
+from interlock.settings import LogSettings
 from interlock.stack.processes import ROOT
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)

@@ -6,7 +6,7 @@ from world.models import AUTH, ROW, decide, iris, onnx_path, put, settings_of, w
 
 from interlock.serving.app import create_app
 from interlock.serving.in_process import OnnxModel
-from interlock.serving.settings import Settings
+from interlock.settings import ServingSettings
 
 CONTROL = [
     ("POST", "/variant/A/stage"),
@@ -40,10 +40,10 @@ def test_both_tokens_are_valid_while_they_rotate(store, tmp_path):
 
 def test_the_app_does_not_start_without_a_token_unless_told_so(store):
     with pytest.raises(ValueError, match="no token"):
-        Settings(repository=store.root)
+        ServingSettings(repository=store.root)
     with pytest.raises(ValueError, match="at least 32 bytes"):
-        Settings(repository=store.root, tokens="short")
-    assert Settings(repository=store.root, without_token=True).valid_tokens() == []
+        ServingSettings(repository=store.root, tokens="short")
+    assert ServingSettings(repository=store.root, without_token=True).valid_tokens() == []
 
 
 def test_a_staged_version_answers_only_who_pins_it(client):

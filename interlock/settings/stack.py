@@ -14,10 +14,11 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from interlock.names import Alias, ModelName
 from interlock.secret_file import secret_in
+from interlock.settings.base import Known
 
 Listener = Literal["prefect", "mlflow", "serving", "serving_control", "triton", "triton_grpc", "triton_metrics"]
 PORTS: dict[Listener, int] = {
@@ -71,7 +72,7 @@ def _url(value: str) -> str:
 Url = Annotated[str, AfterValidator(_url)]
 
 
-class Settings(BaseSettings):
+class Settings(Known):
     """Where the parts of one environment are."""
 
     model_config = SettingsConfigDict(env_prefix="INTERLOCK_", frozen=True, env_ignore_empty=True)

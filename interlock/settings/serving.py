@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from interlock.model.manifest import LARGEST_REQUEST
 from interlock.names import Alias, ModelName
-from interlock.serving.prediction_log.settings import LogSettings
+from interlock.settings.base import Known
+from interlock.settings.prediction_log import LogSettings
 
 SHORTEST_TOKEN = 32
 MOST_TOKENS = 2
@@ -21,7 +22,7 @@ def _split(value: object) -> object:
 Tokens = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 
 
-class Settings(BaseSettings):
+class ServingSettings(Known):
     """
     Each is an environment variable `INTERLOCK_SERVING_<NAME>`.
 

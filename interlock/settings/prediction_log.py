@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from interlock.settings.base import Known
 
 SHORTEST_KEY = 32
 
@@ -16,7 +18,7 @@ def _split(value: object) -> object:
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
 
 
-class LogSettings(BaseSettings):
+class LogSettings(Known):
     """
     Each is an environment variable `INTERLOCK_SERVING_LOG_<NAME>`.
 
