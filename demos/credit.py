@@ -57,7 +57,7 @@ class DemoCredit(Story):
         training = {"learner": LABEL, "model": MODEL, "threshold": 0.8, "release": False}
         self.expect(self.deploy(TRAIN, training), "Registered")
         self.say("\n== 2. The API is down; a tick of the schedule starts it, and releases what is newer ==")
-        Supervisor(self.settings).stop_part("serving")
+        Supervisor(self.settings).stop_process("serving")
         self.expect(self.deploy(TICK, {"model": MODEL}), "Released")
         self.say("\n== 3. Three customers ==")
         request_ids = [self._ask(score) for score in SCORES]

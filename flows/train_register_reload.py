@@ -94,7 +94,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
         announce.learned(candidate)
         if not release:
-            return Completed(name="Registered", message=announce.tell("REGISTERED, NOT RELEASED", verdict.reason))
+            return Completed(name="Registered", message=announce.tell("REGISTERED", verdict.reason))
 
         with released(env, candidate, [engine], why=verdict.reason, force=force) as delivery:
             steps.carry_out(delivery)

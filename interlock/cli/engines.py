@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from interlock.cli.announce import announcer
-from interlock.cli.operate import MODEL, Model, person
-from interlock.environment import environment
+from interlock.cli.here import here, person
+from interlock.cli.operate import MODEL, Model
+from interlock.cli.output import AsJson, show_json, show_table
 from interlock.release.enrolment import unenrol
 from interlock.release.message import message
 from interlock.settings import Settings
@@ -18,20 +19,36 @@ def engines(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     *,
     force: Annotated[bool, typer.Option(help="Also the last engine of an alias.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the engines that are enrolled for each alias of a model; every release of it is proved on all of them."""
     settings = Settings()
-    env = environment(settings, person())
+    env = here(settings)
     env.store.known(model)
     if remove:
         kind, _, name = remove.partition("/")
         aliases = unenrol(env, model, (kind, name), force=force, why=reason)
         told = f"{remove} is not asked any more by releases of {model} {', '.join(aliases)}"
-        typer.echo(told)
+        typer.echo(told, err=as_json)
         announcer(settings).chat.say(
             message("UN-ENROLLED", model, f"{told}: {reason or 'no reason given'} (by {person()})")
         )
-    for alias, variant in sorted(env.store.current(model).variants.items()):
-        typer.echo(f"{model} {alias}: v{variant.active_version}")
-        for ref in variant.engines:
-            typer.echo(f"    {'/'.join(ref.key)} {' '.join(ref.urls)}")
+    variants = sorted(env.store.current(model).variants.items())
+    if as_json:
+        show_json([variant for _, variant in variants])
+        return
+    show_table(
+        ("model", "alias", "version", "engine", "addresses", "budget"),
+        (
+            (
+                model,
+                alias,
+                f"v{variant.active_version}",
+                "/".join(ref.key),
+                " ".join(ref.urls),
+                f"{ref.latency_budget_ms:g} ms",
+            )
+            for alias, variant in variants
+            for ref in variant.engines
+        ),
+    )

@@ -61,11 +61,11 @@ for verb in (status, history, rollback, engines, reconcile, prune):
 @app.command()
 def render_triton() -> None:
     """Render Triton's config.pbtxt from the decisions: an init container's job before tritonserver starts."""
-    from interlock.environment import environment
+    from interlock.cli.here import here
     from interlock.stack.triton.server import render
 
     settings = Settings()
-    for folder in render(environment(settings, "render-triton").store, settings.environment):
+    for folder in render(here(settings).store, settings.environment):
         typer.echo(folder)
 
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 def telling(command: typer.Typer) -> None:
     """Run a command; what is wrong is said in one line."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         outbound.apply(Settings().addresses)

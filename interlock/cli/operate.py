@@ -1,8 +1,5 @@
 """The operator's verbs; none of them needs Prefect: status, history, rollback, reconcile, prune."""
 
-import getpass
-import os
-import socket
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,10 +8,12 @@ from typing import Annotated
 import typer
 
 from interlock.cli.announce import announcer
+from interlock.cli.here import here
 from interlock.cli.loop import reconcile_for_ever
-from interlock.cli.status import disagrees, line, parts_status, room, surveys, told
-from interlock.environment import environment
+from interlock.cli.output import AsJson, show_json, show_table
+from interlock.cli.status import DECISION, Decision, status_of
 from interlock.errors import AlreadyLive, DeliveryError, DigestRefused, Unreadable
+from interlock.records import Event
 from interlock.release.open import rolled_back
 from interlock.release.steps import carry_out
 from interlock.settings import Settings
@@ -35,34 +34,34 @@ def _period(every: float | None) -> float | None:
     return every
 
 
-def status() -> None:
+def status(*, as_json: AsJson = False) -> None:
     """Show what runs, what is live and who says so, and everything that disagrees; exit code 1 if anything does."""
     settings = Settings()
-    env, rows = environment(settings, person()), parts_status(settings)
-    for name, state, address in rows:
-        typer.echo(f"{name:<10} {state:<10} {address}")
-    if (tight := room(env.store)) is not None:
-        typer.echo(f"  ! {tight}")
-    models = surveys(env)
-    for seen in models:
-        typer.echo("\n".join(told(env, seen)))
-    wrong = tight is not None or any(disagrees(env, seen) for seen in models)
-    sys.exit(int(wrong or any(state != "running" for _, state, _ in rows)))
+    seen = status_of(settings, here(settings))
+    if as_json:
+        show_json(seen)
+    else:
+        seen.show()
+    sys.exit(int(not seen.is_well))
 
 
-def history(model: Model = MODEL) -> None:
+def history(model: Model = MODEL, *, as_json: AsJson = False) -> None:
     """Show every decision and event of a model, newest first, and verify the record; exit code 1 if it is not whole."""
-    store = environment(Settings(), person()).store
+    store = here(Settings()).store
     store.known(model)
     entries, _ = readable(store, model)
-    rows, wrong = [(entry.at_utc, line(entry)) for entry in reversed(entries)], list(damage(store, model))
+    decisions, events, wrong = [Decision.of(entry) for entry in entries], list[Event](), list(damage(store, model))
     try:
-        rows += [(event.at_utc, f"   - {event.at_utc} {event.kind}: {event.message}") for event in store.events(model)]
+        events = list(store.events(model))
     except Unreadable as lost:
         wrong.append(str(lost))
-    for _, text in sorted(rows, key=lambda pair: pair[0], reverse=True):
-        typer.echo(text)
-    typer.echo("\n".join(f"  ! {what}" for what in wrong) or f"{model}: the record is whole")
+    if as_json:
+        show_json({"decisions": decisions, "events": events, "wrong": wrong})
+    else:
+        told = [(event.at_utc, ("", event.at_utc, event.kind, "", "", "", "", event.message)) for event in events]
+        rows = [*((decision.at_utc, decision.cells) for decision in reversed(decisions)), *told]
+        show_table(DECISION, (cells for _, cells in sorted(rows, key=lambda pair: pair[0], reverse=True)))
+        typer.echo("\n".join(f"  ! {what}" for what in wrong) or f"{model}: the record is whole")
     sys.exit(int(bool(wrong)))
 
 
@@ -73,15 +72,18 @@ def rollback(
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     *,
     force: Annotated[bool, typer.Option(help="Also to a version that failed or was rolled back before.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go back to an older version at once, without Prefect and without MLflow; what is left behind is refused."""
     settings = Settings()
-    env, announce = environment(settings, person()), announcer(settings)
+    env, announce = here(settings), announcer(settings)
     try:
         with rolled_back(env, model, alias, version, why=reason, force=force) as release:
             carry_out(release)
     except AlreadyLive as live:
-        typer.echo(str(live))
+        typer.echo(str(live), err=as_json)
+        if as_json:
+            show_json(env.store.current(model))
         return
     except DeliveryError as error:
         announce.failed(model, alias, error)
@@ -89,7 +91,10 @@ def rollback(
             msg = f"{error}; --force goes back to it all the same"
             raise DigestRefused(msg) from error
         raise
-    typer.echo(f"{release.current.describe(alias)} ({release.account.ended})")
+    if as_json:
+        show_json(release.account)
+    else:
+        typer.echo(f"{release.current.describe(alias)} ({release.account.ended})")
     announce.released(release)
 
 
@@ -100,15 +105,20 @@ def reconcile(
     policy: Annotated[
         AliasPolicy, typer.Option(help="What to do about an alias that was moved by hand.")
     ] = AliasPolicy.REPORT,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Make everything equal the decisions; exit code 1 if something could not be mended."""
     settings = Settings()
-    env = environment(settings, "interlock reconcile")
+    env = here(settings, "interlock reconcile")
     reconciler = Reconciler(env, policy)
     if every is not None:
         reconcile_for_ever(reconciler, every, announcer(settings))
     reports = reconciler.reconcile(env.store.models())
-    typer.echo("\n".join(report.told for report in reports) or f"nothing was ever released in {env.store.root}")
+    if as_json:
+        show_json(reports)
+    else:
+        typer.echo("\n".join(report.told for report in reports) or f"nothing was ever released in {env.store.root}")
     sys.exit(int(any(report.failed for report in reports)))
 
 
@@ -119,23 +129,19 @@ def prune(
     dry_run: Annotated[bool, typer.Option(help="Only list what would go.")] = False,
     versions: Annotated[int, typer.Option(help="How many versions that were live to keep for each alias.")] = 10,
     failed: Annotated[int, typer.Option(help="How many quarantined versions to keep of each model.")] = 10,
+    as_json: AsJson = False,
 ) -> None:
     """Remove old versions and old quarantined ones of a model; never the last two live ones."""
     if (model is None) != every_model:
         msg = "say whose versions go: --model NAME, or --all"
         raise typer.BadParameter(msg)
-    env = environment(Settings(), person())
+    env = here(Settings())
     act: Callable[..., list[str]] = partial(doomed, env.store) if dry_run else partial(prune_model, env)
-    for name in env.store.models() if model is None else [env.store.known(model)]:
-        gone = act(name, versions=versions, failed=failed)
-        what = "would be removed" if dry_run else "removed"
-        typer.echo("\n".join([f"{name}: {len(gone)} {what}", *(f"  {folder}" for folder in gone)]))
-
-
-def person() -> str:
-    """Return who types the command."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's number without a name
-        user = f"uid-{os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
+    names = env.store.models() if model is None else [env.store.known(model)]
+    gone = {name: act(name, versions=versions, failed=failed) for name in names}
+    if as_json:
+        show_json(gone)
+        return
+    what = "would be removed" if dry_run else "removed"
+    for name, folders in gone.items():
+        typer.echo("\n".join([f"{name}: {len(folders)} {what}", *(f"  {folder}" for folder in folders)]))

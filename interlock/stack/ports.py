@@ -7,10 +7,10 @@ import psutil
 
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
-from interlock.stack.processes import Part
+from interlock.stack.processes import Process
 
 
-def check_free(settings: Settings, parts: list[Part]) -> None:
+def check_free(settings: Settings, processes: list[Process]) -> None:
     """
     Refuse to start where nobody can listen.
 
@@ -18,11 +18,11 @@ def check_free(settings: Settings, parts: list[Part]) -> None:
         StackError: A port is taken, is not ours to take, or the host is no address of this machine; the message says
             which variable chooses another.
     """
-    for part in parts:
-        for listener in part.ports:
+    for process in processes:
+        for listener in process.ports:
             port = settings.port(listener)
             if why := _why_not(settings.host, port):
-                msg = f"port {port} of {part.name} {why}, or choose another by INTERLOCK_{listener.upper()}_PORT"
+                msg = f"port {port} of {process.name} {why}, or choose another by INTERLOCK_{listener.upper()}_PORT"
                 raise StackError(msg)
 
 

@@ -19,12 +19,12 @@ NOT_OURS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
 
 
 @dataclass(frozen=True)
-class Part:
+class Process:
     """
     One process.
 
     Args:
-        health: URL that answers 200 when the part is usable; None for parts that answer nobody.
+        health: URL that answers 200 when the process is usable; None for processes that answer nobody.
         ports: Which settings name its ports.
         autostart: Whether it can start before the stack is provisioned.
         secrets: Which variables hold a secret that stands in a file.
@@ -40,19 +40,19 @@ class Part:
 
     @property
     def guarded(self) -> list[str]:
-        """The command, started with those variables only that the part needs."""
+        """The command, started with those variables only that the process needs."""
         secrets = [f"{name}={path}" for name, path in self.secrets.items()]
         return [sys.executable, "-I", "-S", access.__file__, self.name, *secrets, "--", *self.command]
 
 
-def parts(settings: Settings) -> list[Part]:
-    """Return all parts, in the order in which they are shown."""
-    return list(_parts(settings))
+def processes(settings: Settings) -> list[Process]:
+    """Return all processes, in the order in which they are shown."""
+    return list(_processes(settings))
 
 
 def environment(settings: Settings) -> dict[str, str]:
     """
-    Return the environment of every part: this one's, pointed at the stack, telling nobody outside, asking it directly.
+    Return the environment of all processes: this one's, pointed at the stack, asking it directly.
 
     Prefect and MLflow keep their records in SQLite, unless their own variables name a database.
     """
@@ -87,9 +87,9 @@ def _guards(settings: Settings) -> dict[str, str]:
     return {name: os.environ.get(name, value) for name, value in guards.items()}
 
 
-def _parts(settings: Settings) -> Iterator[Part]:
+def _processes(settings: Settings) -> Iterator[Process]:
     host, mlflow, guards = settings.host, settings.home / "mlflow", _guards(settings)
-    yield Part(
+    yield Process(
         "prefect",
         [f"{BIN}/prefect", "server", "start", "--host", host, "--port", str(settings.port("prefect"))],
         health=f"{settings.prefect_api}/health",
@@ -101,7 +101,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
         secrets={"PREFECT_SERVER_API_AUTH_STRING": settings.prefect_login_file},
     )
     if settings.mlflow_url is None:
-        yield Part(
+        yield Process(
             "mlflow",
             [
                 f"{BIN}/mlflow",
@@ -123,7 +123,7 @@ def _parts(settings: Settings) -> Iterator[Part]:
             },
         )
     if not settings.serving_urls:
-        yield Part(
+        yield Process(
             "serving",
             [sys.executable, "-m", "interlock.serving"],
             health=f"{settings.local_url('serving_control')}/healthz",
@@ -144,20 +144,20 @@ def _parts(settings: Settings) -> Iterator[Part]:
             },
         )
     if not why_not(settings):
-        yield Part(
+        yield Process(
             "triton",
             [sys.executable, "-m", "interlock.stack.triton.server"],
             health=f"{settings.local_url('triton')}/v2/health/ready",
             ports=("triton", "triton_grpc", "triton_metrics"),
         )
-    yield Part(
+    yield Process(
         "worker",
         [f"{BIN}/prefect", "worker", "start", "--pool", pool(settings), "--type", "process"],
         autostart=False,
         environment={"PREFECT_WORKER_QUERY_SECONDS": "1"},
         secrets={"PREFECT_API_AUTH_STRING": settings.prefect_login_file},
     )
-    yield Part("reconcile", [f"{BIN}/interlock", "reconcile", "--every", "30"], autostart=False)
+    yield Process("reconcile", [f"{BIN}/interlock", "reconcile", "--every", "30"], autostart=False)
 
 
 def pool(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""supervisor keeps the parts alive; this renders its configuration and talks to it over its socket."""
+"""supervisor keeps the processes alive; this renders its configuration and talks to it over its socket."""
 
 import configparser
 import re
@@ -14,7 +14,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 from interlock.errors import NotHere
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
-from interlock.stack.processes import BIN, ROOT, Part, environment, parts
+from interlock.stack.processes import BIN, ROOT, Process, environment, processes
 
 LONGEST_SOCKET_PATH = 100
 START_S = 20.0
@@ -53,7 +53,7 @@ class Supervisor:
 
     def start(self) -> None:
         """
-        Start it, and with it every part that can start before provisioning.
+        Start it, and with it every process that can start before provisioning.
 
         Raises:
             StackError: A path is too long for a socket or cannot be written down, or it did not start.
@@ -77,46 +77,46 @@ class Supervisor:
             raise StackError(msg)
 
     def read_again(self) -> None:
-        """Let it know the parts as they are now; it starts what is new or changed, and stops what is gone."""
+        """Let it know the processes as they are now; it starts what is new or changed, and stops what is gone."""
         self._configure()
         ((added, changed, removed),) = self._rpc().reloadConfig()
-        for part in (*changed, *removed):
-            self._rpc().stopProcessGroup(part)
-            self._rpc().removeProcessGroup(part)
-        for part in (*added, *changed):
-            self._rpc().addProcessGroup(part)
+        for process in (*changed, *removed):
+            self._rpc().stopProcessGroup(process)
+            self._rpc().removeProcessGroup(process)
+        for process in (*added, *changed):
+            self._rpc().addProcessGroup(process)
 
     def outdated(self) -> list[str]:
-        """Return the names of the variables that are otherwise now than when the parts were told of them."""
+        """Return the names of the variables that are otherwise now than when the processes were told of them."""
         then, now = psutil.Process(self._rpc().getPID()).environ(), environment(self.settings)
         ours = [name for name in then | now if name.startswith(("INTERLOCK_", "PREFECT_SERVER_", "MLFLOW_"))]
         return sorted(name for name in ours if then.get(name) != now.get(name))
 
-    def missing(self) -> list[Part]:
-        """Return the parts that it does not know."""
+    def missing(self) -> list[Process]:
+        """Return the processes that it does not know."""
         known = self.states()
-        return [part for part in parts(self.settings) if part.name not in known]
+        return [process for process in processes(self.settings) if process.name not in known]
 
-    def ensure(self, part: str) -> None:
-        """Start a part that does not run."""
-        if self.states().get(part) in ("RUNNING", "STARTING"):
+    def ensure(self, process: str) -> None:
+        """Start a process that does not run."""
+        if self.states().get(process) in ("RUNNING", "STARTING"):
             return
         try:
-            self._rpc().startProcess(part, _DO_NOT_WAIT)
+            self._rpc().startProcess(process, _DO_NOT_WAIT)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.ALREADY_STARTED:  # it started by itself meanwhile
                 raise
 
-    def stop_part(self, part: str) -> None:
-        """Stop a part, and leave it so."""
-        self._rpc().stopProcess(part)
+    def stop_process(self, process: str) -> None:
+        """Stop a process, and leave it so."""
+        self._rpc().stopProcess(process)
 
     def states(self) -> dict[str, str]:
-        """Return the state of each part as supervisor names it: RUNNING, STARTING, BACKOFF, STOPPED, FATAL."""
+        """Return the state of each process as supervisor names it: RUNNING, STARTING, BACKOFF, STOPPED, FATAL."""
         return {info["name"]: info["statename"] for info in self._rpc().getAllProcessInfo()}
 
     def pids(self) -> dict[str, int]:
-        """Return the process ids of the parts that run."""
+        """Return the process ids of the processes that run."""
         return {info["name"]: info["pid"] for info in self._rpc().getAllProcessInfo() if info["pid"]}
 
     def stop(self) -> None:
@@ -134,9 +134,9 @@ class Supervisor:
             msg = f"did not stop within {STOP_S:g} s: {', '.join(str(p.pid) for p in alive)}"
             raise StackError(msg)
 
-    def log_of(self, part: str) -> Path:
-        """Return the log of a part."""
-        return self.logs / f"{part}.log"
+    def log_of(self, process: str) -> Path:
+        """Return the log of a process."""
+        return self.logs / f"{process}.log"
 
     def _rpc(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -156,8 +156,8 @@ class Supervisor:
         }
         factory = "supervisor.rpcinterface:make_main_rpcinterface"
         config["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
-        for part in parts(self.settings):
-            config[f"program:{part.name}"] = self._program(part)
+        for process in processes(self.settings):
+            config[f"program:{process.name}"] = self._program(process)
         for section in config.values():
             section.update({key: _escaped(value) for key, value in section.items()})
         path = self.settings.supervisor_config
@@ -165,12 +165,12 @@ class Supervisor:
             config.write(file)
         return path
 
-    def _program(self, part: Part) -> dict[str, str]:
-        variables = ",".join(f"{name}={_quoted(value)}" for name, value in part.environment.items())
+    def _program(self, process: Process) -> dict[str, str]:
+        variables = ",".join(f"{name}={_quoted(value)}" for name, value in process.environment.items())
         return {
-            "command": " ".join(map(_quoted, part.guarded)),
+            "command": " ".join(map(_quoted, process.guarded)),
             "environment": variables,
-            "autostart": str(part.autostart),
+            "autostart": str(process.autostart),
             "autorestart": "True",
             "startsecs": "1",
             "startretries": "20",
@@ -178,7 +178,7 @@ class Supervisor:
             "killasgroup": "True",
             "stopwaitsecs": "15",
             "redirect_stderr": "True",
-            "stdout_logfile": _escaped(str(self.log_of(part.name))),  # the one value that supervisor expands twice
+            "stdout_logfile": _escaped(str(self.log_of(process.name))),  # the one value that supervisor expands twice
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "2",
         }

@@ -14,7 +14,7 @@ from interlock.settings import Settings
 from interlock.stack.errors import StackError
 from interlock.stack.ports import check_free
 from interlock.stack.prefect_api import PrefectApi, choose_auth
-from interlock.stack.processes import parts, pool
+from interlock.stack.processes import pool, processes
 from interlock.stack.provision import provision
 from interlock.stack.supervisor import Supervisor
 from interlock.stack.triton.server import why_not
@@ -27,7 +27,7 @@ def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
     Bring the stack up and wait until flows can be run on it.
 
     Raises:
-        StackError: A port is taken, or a part did not come up; the message says which and where its log is. Or the
+        StackError: A port is taken, or a process did not come up; the message says which and where its log is. Or the
             shell says another authentication than the server that runs.
     """
     supervisor = Supervisor(settings)
@@ -39,11 +39,11 @@ def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
     if runs:
         _take_over(settings, supervisor, say)
     else:
-        check_free(settings, parts(settings))
+        check_free(settings, processes(settings))
         supervisor.start()
-    for part in parts(settings):
-        if part.autostart:
-            supervisor.ensure(part.name)
+    for process in processes(settings):
+        if process.autostart:
+            supervisor.ensure(process.name)
     _wait_healthy(settings, supervisor, say)
     supervisor.ensure("worker")
     supervisor.ensure("reconcile")
@@ -55,23 +55,23 @@ def _take_over(settings: Settings, supervisor: Supervisor, say: Callable[[str], 
     """Let a stack that runs become the one that is asked for."""
     check_free(settings, supervisor.missing())
     if names := supervisor.outdated():
-        say(f"{', '.join(names)} changed since the stack came up: `make down && make up` tells the parts that run")
+        say(f"{', '.join(names)} changed since the stack came up: `make down && make up` tells the processes that run")
     supervisor.read_again()
 
 
 def _wait_healthy(settings: Settings, supervisor: Supervisor, say: Callable[[str], None]) -> None:
-    for part in parts(settings):
-        if part.health:
-            _wait(supervisor, part.name, part.health, partial(_answers, part.health))
-            say(f"{part.name} answers {part.health}")
+    for process in processes(settings):
+        if process.health:
+            _wait(supervisor, process.name, process.health, partial(_answers, process.health))
+            say(f"{process.name} answers {process.health}")
 
 
-def _wait(supervisor: Supervisor, part: str, url: str, answers: Callable[[], bool]) -> None:
+def _wait(supervisor: Supervisor, process: str, url: str, answers: Callable[[], bool]) -> None:
     deadline = time.monotonic() + HEALTHY_S
     while not answers():
-        state = supervisor.states().get(part)
+        state = supervisor.states().get(process)
         if state == "FATAL" or time.monotonic() > deadline:
-            msg = f"{part} is {state} and does not answer {url}; see {supervisor.log_of(part)}"
+            msg = f"{process} is {state} and does not answer {url}; see {supervisor.log_of(process)}"
             raise StackError(msg)
         time.sleep(0.1)
 

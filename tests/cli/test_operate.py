@@ -1,5 +1,6 @@
 """What the operator's commands say in the wrong folder, to the wrong user, and about what is not there."""
 
+import json
 import os
 import shutil
 import socket
@@ -145,13 +146,18 @@ def test_prune_asks_whose_versions_go(interlock, here):
 
 
 def test_prune_lists_what_would_go_and_then_what_went(interlock, here):
-    dry = interlock("prune", "--model", "best_model", "--versions", "2", "--dry-run")
-    assert dry == (0, "best_model: 1 would be removed\n  models/best_model/1\n")
+    def prune(*words):
+        code, said = interlock("prune", *words, "--versions", "2")
+        assert code == 0
+        return said.split("environment dev")[0]
+
+    one = "  models/best_model/1\n"
+    assert prune("--model", "best_model", "--dry-run") == f"best_model: 1 would be removed\n{one}"
     assert here.paths("best_model").version(1).is_dir()
 
-    assert interlock("prune", "--all", "--versions", "2") == (0, "best_model: 1 removed\n  models/best_model/1\n")
+    assert prune("--all") == f"best_model: 1 removed\n{one}"
     assert not here.paths("best_model").version(1).exists()
-    assert interlock("prune", "--all", "--versions", "2") == (0, "best_model: 0 removed\n")
+    assert prune("--all") == "best_model: 0 removed\n"
 
 
 @pytest.mark.parametrize("every", ["0", "0.5", "-1", "nan", "inf", "-inf", "1e9"])
@@ -230,7 +236,8 @@ def test_no_command_but_up_makes_secrets_also_with_a_named_repository(interlock,
     interlock("render-triton")
     _, said = interlock("engines")
 
-    assert "best_model A: v3" in said
+    assert ["best_model", "A", "v3"] in [line.split()[:3] for line in said.splitlines()]
+    assert f"environment dev, repository {here.root}" in said
     interlock("rollback", "--version", "1")
     assert [
         name for name in ("serving-token", "triton-key", "prefect-auth") if (tmp_path / "home" / name).exists()
@@ -283,3 +290,18 @@ def test_up_in_the_place_of_a_file_is_told_in_one_line(interlock, tmp_path, monk
 
     assert (code, (tmp_path / "home").read_text()) == (1, "somebody's")
     assert said.splitlines()[-1].startswith(f"interlock: {tmp_path}/home")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["status"], ["history"], ["engines"], ["reconcile"], ["prune", "--all"], ["prune", "--all", "--dry-run"]],
+    ids=" ".join,
+)
+def test_every_verb_speaks_json_and_nothing_else_on_stdout(here, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["interlock", *words, "--json"])
+    with pytest.raises(SystemExit):
+        cli.main()
+
+    said = capsys.readouterr()
+    json.loads(said.out)
+    assert f"environment dev, repository {here.root}" in said.err

@@ -7,7 +7,7 @@ import sys
 import pytest
 from world.fakes import candidate_of
 
-from interlock.cli.status import disagrees, room, surveys, told
+from interlock.cli.status import model_status, room, surveys
 from interlock.errors import Refused
 from interlock.release.open import released
 from interlock.upkeep.history import damage
@@ -27,6 +27,10 @@ def unreadable(path):
     """A folder where a file is expected."""
     path.unlink()
     path.mkdir()
+
+
+def shown_of(world, seen) -> str:
+    return "\n".join(model_status(world.env, seen).lines())
 
 
 def journal_of(world) -> bytes:
@@ -52,7 +56,7 @@ def test_a_record_of_one_model_that_cannot_be_read_ends_no_status_of_all_models(
         made.materialize()
         made.commit()
 
-    shown = {seen.model: "\n".join(told(world.env, seen)) for seen in surveys(world.env)}
+    shown = {seen.model: shown_of(world, seen) for seen in surveys(world.env)}
 
     assert "is a folder, no file" in shown["best_model"]
     assert "wine A: v1" in shown["wine"]
@@ -80,15 +84,15 @@ def test_a_release_whose_process_lives_is_under_way_and_one_whose_process_died_d
         assert holder.stdout.readline() == b"holding\n"
         world.store.paths("best_model").journal.write_bytes(journal)
         (alive,) = surveys(world.env)
-        assert disagrees(world.env, alive) == []
-        assert "under way, by test" in "\n".join(told(world.env, alive))
+        assert model_status(world.env, alive).wrong == ()
+        assert "under way, by test" in shown_of(world, alive)
     finally:
         holder.kill()
         holder.communicate()
 
     (dead,) = surveys(world.env)
-    assert [finding.what for finding in disagrees(world.env, dead)] != []
-    assert "under way" not in "\n".join(told(world.env, dead))
+    assert model_status(world.env, dead).wrong
+    assert "under way" not in shown_of(world, dead)
 
 
 def test_what_no_release_made_does_not_end_the_look_at_the_disks_room(world, release):

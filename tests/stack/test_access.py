@@ -11,7 +11,7 @@ from interlock.settings import LogSettings, ServingSettings, Settings
 from interlock.stack.access import EVERY, OWNERS, only_for
 from interlock.stack.errors import StackError
 from interlock.stack.prefect_api import auth_for_shell, choose_auth
-from interlock.stack.processes import Part, client_environment, environment, parts
+from interlock.stack.processes import Process, client_environment, environment, processes
 from interlock.stack.supervisor import Supervisor
 
 SAY = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -45,12 +45,12 @@ def test_what_any_process_needs_reaches_every_part(name):
 
 
 def test_every_part_of_the_stack_is_in_the_table(home):
-    assert {part.name for part in parts(Settings(home_folder=home))} <= set(EVERY)
+    assert {part.name for part in processes(Settings(home_folder=home))} <= set(EVERY)
     assert {owner for owners in OWNERS.values() for owner in owners} == set(EVERY)
 
 
 def test_every_setting_that_is_a_secret_has_an_owner_of_its_own():
-    """A new secret would go to all our parts, by the pattern INTERLOCK_*."""
+    """A new secret would go to all our processes, by the pattern INTERLOCK_*."""
     prefixes = {Settings: "INTERLOCK_", ServingSettings: "INTERLOCK_SERVING_", LogSettings: "INTERLOCK_SERVING_LOG_"}
     secrets = [
         str(field.validation_alias or f"{prefix}{name.upper()}")
@@ -66,7 +66,7 @@ def test_every_setting_that_is_a_secret_has_an_owner_of_its_own():
 def test_a_part_starts_with_its_own_variables_only_and_its_secret_from_the_file(tmp_path, monkeypatch):
     file = tmp_path / "auth with a space"
     file.write_text("user:pass word\n")
-    part = Part("worker", [sys.executable, "-c", SAY], secrets={"PREFECT_API_AUTH_STRING": file})
+    part = Process("worker", [sys.executable, "-c", SAY], secrets={"PREFECT_API_AUTH_STRING": file})
     given = dict.fromkeys(PLANTED, "planted") | {"PATH": "/bin"}
 
     done = subprocess.run(part.guarded, env=given, capture_output=True, check=True)
@@ -100,7 +100,7 @@ def test_no_secret_stands_in_a_command_line_or_in_the_configuration(home, monkey
     secrets = [settings.prefect_login(), settings.serving_token(), settings.triton_key(), SecretStr("planted")]
 
     shown = Supervisor(settings)._configure().read_text() + auth_for_shell(settings)
-    shown += "".join(" ".join(part.guarded) for part in parts(settings))
+    shown += "".join(" ".join(part.guarded) for part in processes(settings))
 
     assert [secret for secret in secrets if secret.get_secret_value() in shown] == []
 
@@ -133,7 +133,7 @@ def test_a_server_that_runs_goes_on_asking_for_the_same(home, monkeypatch):
 
 def test_pages_of_the_stack_may_ask_its_servers_and_no_other(home, monkeypatch):
     settings = Settings(home_folder=home)
-    told = {part.name: part.environment for part in parts(settings)}
+    told = {part.name: part.environment for part in processes(settings)}
     origins = told["prefect"]["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
     assert origins == ["http://127.0.0.1:4200", "http://localhost:4200"]
     assert told["prefect"]["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
@@ -142,5 +142,5 @@ def test_pages_of_the_stack_may_ask_its_servers_and_no_other(home, monkeypatch):
     assert not [host for host in hosts if host.startswith(("10.", "192.", "172.", "*"))]
 
     monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "mlflow.example")
-    (mlflow,) = [part for part in parts(settings) if part.name == "mlflow"]
+    (mlflow,) = [part for part in processes(settings) if part.name == "mlflow"]
     assert mlflow.environment["MLFLOW_SERVER_ALLOWED_HOSTS"] == "mlflow.example"

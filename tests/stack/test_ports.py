@@ -8,7 +8,7 @@ import pytest
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
 from interlock.stack.ports import check_free
-from interlock.stack.processes import parts
+from interlock.stack.processes import processes
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path):
@@ -46,4 +46,4 @@ def test_a_host_that_is_no_address_of_this_machine_is_not_told_as_a_taken_port(h
 
 
 def mlflow(settings):
-    return [part for part in parts(settings) if part.name == "mlflow"]
+    return [part for part in processes(settings) if part.name == "mlflow"]

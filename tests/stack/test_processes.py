@@ -8,7 +8,7 @@ from supervisor.options import ClientOptions, ServerOptions
 
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
-from interlock.stack.processes import parts
+from interlock.stack.processes import processes
 from interlock.stack.supervisor import Supervisor
 
 
@@ -41,7 +41,7 @@ def test_supervisor_reads_every_path_and_word_as_it_is(name, render):
     (listener,) = server.configroot.supervisord.server_configs
     assert listener["file"] == str(settings.home / "supervisor.sock")
     programs = {group.name: group.process_configs[0] for group in server.process_group_configs}
-    for part in parts(settings):
+    for part in processes(settings):
         program = programs[part.name]
         assert shlex.split(program.command) == part.guarded
         assert part.environment.items() <= program.environment.items()

@@ -1,4 +1,4 @@
-"""What the parts of a stack are told: where they are, and where their records are kept."""
+"""What the processes of a stack are told: where they are, and where their records are kept."""
 
 import httpx
 import pytest
@@ -8,7 +8,7 @@ from blocks.serving_api import ServingApi
 from demos.credit import beside
 from interlock.cli import shell
 from interlock.settings import PORTS, Settings
-from interlock.stack.processes import environment, parts
+from interlock.stack.processes import environment, processes
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_port_that_somebody_chose_stays_chosen(tmp_path):
 
 
 def test_releases_and_probes_have_an_address_that_users_cannot_fill(settings):
-    (part,) = [part for part in parts(settings) if part.name == "serving"]
+    (part,) = [part for part in processes(settings) if part.name == "serving"]
     (block,) = [block for block in blocks_of(settings) if isinstance(block, ServingApi)]
 
     assert settings.serving == ("http://127.0.0.1:8080",)
@@ -70,7 +70,7 @@ def test_every_address_of_an_ipv6_host_is_one(tmp_path, host):
 
     assert settings.prefect_api == "http://[::1]:4200/api"
     assert settings.triton == (("http://[::1]:8000", "[::1]:8001"),)
-    for url in [*settings.addresses, *(part.health for part in parts(settings) if part.health)]:
+    for url in [*settings.addresses, *(part.health for part in processes(settings) if part.health)]:
         assert httpx.URL(url).host == "::1"
 
 

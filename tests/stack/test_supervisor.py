@@ -1,4 +1,4 @@
-"""A stack that runs takes over what became of its parts, and leaves alone what is as it was."""
+"""A stack that runs takes over what became of its processes, and leaves alone what is as it was."""
 
 import sys
 
@@ -7,25 +7,25 @@ from world.runs import wait_for
 
 from interlock.settings import Settings
 from interlock.stack import supervisor as processes
-from interlock.stack.processes import Part
+from interlock.stack.processes import Process
 from interlock.stack.supervisor import Supervisor
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # supervisor's client leaves its connections to the collector
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-def part(name: str, **variables: str) -> Part:
-    return Part(name, SLEEP, environment=variables)
+def part(name: str, **variables: str) -> Process:
+    return Process(name, SLEEP, environment=variables)
 
 
 @pytest.fixture
 def now(monkeypatch, home):
-    """The parts as they are now, and the supervisor of them."""
+    """The processes as they are now, and the supervisor of them."""
     now = [part("mlflow"), part("serving"), part("prefect")]
-    monkeypatch.setattr(processes, "parts", lambda _: now)
+    monkeypatch.setattr(processes, "processes", lambda _: now)
     supervisor = Supervisor(Settings(home_folder=home))
     supervisor.start()
-    wait_for(lambda: len(running(supervisor)) == 3, 20, "the parts did not start")
+    wait_for(lambda: len(running(supervisor)) == 3, 20, "the processes did not start")
     yield now, supervisor
     supervisor.stop()
 
@@ -36,9 +36,9 @@ def running(supervisor: Supervisor) -> dict[str, int]:
 
 def test_a_part_that_came_late_starts_and_the_others_run_on(now):
     """As Triton after a late `make .venv/triton`: BAD_NAME until `make down`."""
-    parts, supervisor = now
+    processes, supervisor = now
     before = running(supervisor)
-    parts.append(part("triton"))
+    processes.append(part("triton"))
     assert [late.name for late in supervisor.missing()] == ["triton"]
 
     supervisor.read_again()
@@ -51,14 +51,14 @@ def test_a_part_that_came_late_starts_and_the_others_run_on(now):
 
 
 def test_what_changed_starts_anew_and_what_is_gone_stops(now):
-    parts, supervisor = now
+    processes, supervisor = now
     before = running(supervisor)
-    parts[:] = [part("mlflow"), part("serving", INTERLOCK_SERVING_MODEL="wine")]
+    processes[:] = [part("mlflow"), part("serving", INTERLOCK_SERVING_MODEL="wine")]
 
     supervisor.read_again()
     supervisor.ensure("serving")
 
-    wait_for(lambda: set(running(supervisor)) == {"mlflow", "serving"}, 20, "the parts are not as told")
+    wait_for(lambda: set(running(supervisor)) == {"mlflow", "serving"}, 20, "the processes are not as told")
     after = running(supervisor)
     assert after["mlflow"] == before["mlflow"]
     assert after["serving"] != before["serving"]

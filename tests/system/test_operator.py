@@ -1,5 +1,7 @@
 """What an operator does on the real stack: go back, through the worker and without Prefect, and look."""
 
+import json
+
 import httpx
 import pytest
 
@@ -32,9 +34,12 @@ def test_a_rollback_from_the_command_line_goes_through_the_worker(two, api, monk
     assert done.returncode == 0, done.stdout + done.stderr
     assert api.version() == before
     assert f"v{before} serves again" in artifact(api, "release-best-model-a")
-    history = api.interlock("history").stdout
-    assert f"rollback A v{after} -> v{before} by flow manual-rollback" in history
-    assert "customers complain" in history
+    newest = json.loads(api.interlock("history", "--json").stdout)["decisions"][-1]
+    assert (newest["kind"], newest["before"], newest["after"]) == ("rollback", after, before)
+    assert (newest["who"], newest["why"]) == ("flow manual-rollback", "customers complain")
+    (row,) = [line for line in api.interlock("history").stdout.splitlines() if line.startswith(f"{newest['epoch']} ")]
+    assert f"v{after} -> v{before}" in row
+    assert "customers complain" in row
 
 
 def test_what_was_left_behind_is_refused_also_when_it_is_trained_anew(two, api):

@@ -14,7 +14,7 @@ from support.planted import PLANTED
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from interlock.stack.processes import parts
+from interlock.stack.processes import processes
 from interlock.stack.supervisor import Supervisor
 
 EVIL = "http://evil.example"
@@ -26,7 +26,7 @@ TRITON_KEY_SHOWN = "triton"
 @pytest.fixture(scope="module")
 def servers(stack) -> dict[str, str]:
     """The base URL of every part that listens."""
-    listening = [part.name for part in parts(stack.settings) if part.ports]
+    listening = [part.name for part in processes(stack.settings) if part.ports]
     return {name: stack.settings.local_url(name) for name in listening}
 
 
@@ -151,7 +151,7 @@ def test_what_needs_no_preflight_changes_nothing_that_serves(stack, servers, hea
             assert answer.status_code == 403
 
 
-def processes(stack) -> list[tuple[str, psutil.Process]]:
+def all_processes(stack) -> list[tuple[str, psutil.Process]]:
     """Every process of every part."""
     found = []
     for part, pid in Supervisor(stack.settings).pids().items():
@@ -164,16 +164,16 @@ def test_each_part_has_in_its_environment_what_it_needs_and_no_other_secret(stac
     auth = stack.settings.prefect_login().get_secret_value()
     owners = dict(PLANTED.values()) | {auth: {"prefect", "worker"}}
     for secret, needed in owners.items():
-        has = {part for part, process in processes(stack) if secret in str(process.environ())}
+        has = {part for part, process in all_processes(stack) if secret in str(process.environ())}
         assert has == needed
     token, key = stack.settings.serving_token(), stack.settings.triton_key()
     for secret in (token.get_secret_value(), key.get_secret_value()):
-        assert not [part for part, process in processes(stack) if secret in str(process.environ())]
+        assert not [part for part, process in all_processes(stack) if secret in str(process.environ())]
 
 
 def test_no_secret_stands_in_a_command_line(stack, secrets):
     key = stack.settings.triton_key().get_secret_value()
-    for part, process in processes(stack):
+    for part, process in all_processes(stack):
         shown = [secret for secret in secrets if secret in " ".join(process.cmdline())]
         assert set(shown) <= ({key} if part == TRITON_KEY_SHOWN else set()), part
 

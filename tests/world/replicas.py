@@ -16,7 +16,7 @@ from blocks.serving_api import ServingApi
 from demos.load import Load, confidence_of
 from flows.train_register_reload import train_register_reload
 from interlock.records import Current
-from interlock.stack.processes import ROOT, environment, parts
+from interlock.stack.processes import ROOT, environment, processes
 from interlock.upkeep.reconcile import Reconciler
 
 MODEL = "best_model"
@@ -108,7 +108,7 @@ class Replicas:
 def second_replica(stack: Any) -> Iterator[str]:
     """The stack's serving app once more, over the same repository."""
     port, control = free_ports(2)
-    (part,) = [part for part in parts(stack.settings) if part.name == "serving"]
+    (part,) = [part for part in processes(stack.settings) if part.name == "serving"]
     ports = {"INTERLOCK_SERVING_PORT": str(port), "INTERLOCK_SERVING_CONTROL_PORT": str(control)}
     variables = environment(stack.settings) | part.environment | ports
     url = f"http://127.0.0.1:{port}"

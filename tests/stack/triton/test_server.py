@@ -14,7 +14,7 @@ from interlock.adapters.triton.control import TritonControl
 from interlock.records import Current, EngineRef, Variant
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
-from interlock.stack.processes import parts
+from interlock.stack.processes import processes
 from interlock.stack.triton import server as triton_server
 from interlock.store import Store
 
@@ -31,7 +31,7 @@ def test_without_the_wheel_the_stack_has_every_other_part(no_wheel, home):
     settings = Settings(home_folder=home)
 
     assert "nvidia-pytriton needs Linux with glibc 2.35" in triton_server.why_not(settings)
-    assert [part.name for part in parts(settings)] == ["prefect", "mlflow", "serving", "worker", "reconcile"]
+    assert [part.name for part in processes(settings)] == ["prefect", "mlflow", "serving", "worker", "reconcile"]
 
 
 def test_a_path_with_a_space_is_refused(home):
