@@ -21,6 +21,7 @@ from interlock.clock import utc_stamp
 from interlock.errors import Refused, TooSlow
 from interlock.model.golden import compare
 from interlock.model.manifest import Manifest, Rows
+from interlock.model.session import NotOpened, opened
 from interlock.model.trial import Limits
 from interlock.records import Current, Variant
 from interlock.serving.job import Job
@@ -28,9 +29,6 @@ from interlock.serving.memory import Room, bound_onnxruntime
 from interlock.serving.model import Answers, Model, ModelFailed, NotInTime
 from interlock.serving.version_files import checked_manifest, needed_memory
 from interlock.store import Store
-
-NO_FOLDER = "/dev/null"
-"""Where external data would be looked for: nothing can be below it, so that a model is its bytes and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,8 @@ class OnnxSource:
         manifest = checked_manifest(self._store, self._model, version, sha256)
         content = self._store.onnx(self._model, version, manifest.sha256, Limits().size_bytes)
         need = needed_memory(self._store, self._model, version, manifest.sha256, len(content))
-        opened = partial(self._open, version, manifest, content)
-        session, turns = self._room.load(f"{self._model} v{version}", need, opened)
+        load = partial(self._open, version, manifest, content)
+        session, turns = self._room.load(f"{self._model} v{version}", need, load)
         return OnnxModel(self._model, version, manifest, utc_stamp(), session, CapacityLimiter(turns))
 
     def live(self, alias: str, variant: Variant, current: Current, found: Model | None) -> Model:
@@ -131,14 +129,9 @@ class OnnxSource:
         """There are no connections."""
 
     def _open(self, version: int, manifest: Manifest, content: bytes) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.use_env_allocators", "1")
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", NO_FOLDER)
         try:
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises eleven classes without a common base
+            session = opened(content, shared_memory=True)
+        except NotOpened as error:
             msg = f"{self._model} v{version} does not load: {error}"
             raise Refused(msg) from error
         inputs = [node.name for node in session.get_inputs()]

@@ -2,7 +2,6 @@
 
 import base64
 import shlex
-import time
 from functools import partial
 from typing import Any, Self
 from uuid import uuid4
@@ -14,6 +13,7 @@ from interlock.adapters.deadline import Allowance, Overdue, within
 from interlock.secret_file import write_secret
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
+from interlock.waiting import waited_for
 
 TIMEOUT_S = 10.0
 BUSY_S = 0.3
@@ -94,10 +94,12 @@ class PrefectApi:
         request = partial(httpx.request, method, url, json=body, headers=sent, timeout=self._timeout_s)
         allowance = Allowance(self._timeout_s)
         try:
-            answer = within(allowance, request, lambda: None)
-            while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and allowance.left() > BUSY_S:
-                time.sleep(BUSY_S)
-                answer = within(allowance, request, lambda: None)
+            answer = waited_for(
+                partial(within, allowance, request, lambda: None),
+                longest_s=self._timeout_s - 2 * BUSY_S,  # the last question has time for its answer
+                pause_s=BUSY_S,
+                enough=lambda answer: answer.status_code != httpx.codes.SERVICE_UNAVAILABLE,
+            )
         except (Overdue, httpx.TransportError, httpx.InvalidURL) as error:
             raise StackError(f"Prefect does not answer {url}: {type(error).__name__}") from error
         return answer

@@ -3,7 +3,6 @@
 import configparser
 import re
 import subprocess
-import time
 import xmlrpc.client
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,9 +14,11 @@ from interlock.errors import NotHere
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
 from interlock.stack.processes import BIN, ROOT, Process, environment, processes
+from interlock.waiting import waited_for
 
 LONGEST_SOCKET_PATH = 100
 START_S = 20.0
+PAUSE_S = 0.1
 _DO_NOT_WAIT = False
 STOP_S = 60.0
 HERE = "%(here)s"
@@ -72,7 +73,8 @@ class Supervisor:
             timeout=START_S,
             check=False,
         )
-        if done.returncode != 0 or not _within(START_S, self.is_running):
+        up = done.returncode == 0 and waited_for(self.is_running, longest_s=START_S, pause_s=PAUSE_S)
+        if not up:
             msg = f"supervisord did not start: {done.stdout}{done.stderr}"
             raise StackError(msg)
 
@@ -204,12 +206,3 @@ def _refuse(value: str) -> NoReturn:
         f"{HERE}, and # or ; after a space (INTERLOCK_HOME_FOLDER)"
     )
     raise StackError(msg)
-
-
-def _within(seconds: float, is_so: Any) -> bool:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True

@@ -4,7 +4,6 @@ Bring the stack up, ready to use; everything here can be done again.
     ports -> supervisor -> Prefect, MLflow, serving -> worker (makes the pool), reconcile -> blocks -> deployments
 """
 
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -18,8 +17,10 @@ from interlock.stack.processes import pool, processes
 from interlock.stack.provision import provision
 from interlock.stack.supervisor import Supervisor
 from interlock.stack.triton.server import why_not
+from interlock.waiting import waited_for
 
 HEALTHY_S = 180.0
+PAUSE_S = 0.1
 
 
 def bring_up(settings: Settings, say: Callable[[str], None]) -> None:
@@ -67,13 +68,14 @@ def _wait_healthy(settings: Settings, supervisor: Supervisor, say: Callable[[str
 
 
 def _wait(supervisor: Supervisor, process: str, url: str, answers: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + HEALTHY_S
-    while not answers():
-        state = supervisor.states().get(process)
-        if state == "FATAL" or time.monotonic() > deadline:
-            msg = f"{process} is {state} and does not answer {url}; see {supervisor.log_of(process)}"
-            raise StackError(msg)
-        time.sleep(0.1)
+    def state() -> str | None:
+        """None when it answers."""
+        return None if answers() else supervisor.states().get(process, "UNKNOWN")
+
+    last = waited_for(state, longest_s=HEALTHY_S, pause_s=PAUSE_S, enough=lambda now: now in (None, "FATAL"))
+    if last is not None:
+        msg = f"{process} is {last} and does not answer {url}; see {supervisor.log_of(process)}"
+        raise StackError(msg)
 
 
 def _answers(url: str) -> bool:

@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from interlock.store.contents import RECORD_BYTES, bytes_of, is_file, is_there, 
 from interlock.store.durable import make_folder, remove, replace, writing
 from interlock.store.odd import check_no_link, own_folders, room_for_file
 from interlock.store.paths import ModelPaths
+from interlock.waiting import waited_for
 
 POLL_S = 0.05
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -48,7 +48,7 @@ def locked(paths: ModelPaths, run: Run, wait_s: float, *, interrupt: bool = Fals
     """
     file = _open(paths)
     try:
-        _acquire(file, paths, time.monotonic() + wait_s, run if interrupt else None)
+        _acquire(file, paths, wait_s, run if interrupt else None)
         aside = own_folders(paths)
         yield Holding(_sign(file, run), aside)
     finally:
@@ -115,16 +115,20 @@ def _open(paths: ModelPaths) -> IO[str]:
         return open(os.open(paths.lock, LOCK_FLAGS, 0o666), "r+")  # noqa: PTH123 - closed by `locked`
 
 
-def _acquire(file: IO[str], paths: ModelPaths, deadline: float, interrupter: Run | None) -> None:
+def _acquire(file: IO[str], paths: ModelPaths, wait_s: float, interrupter: Run | None) -> None:
     asked: StopRequest | None = None
+
+    def is_ours() -> bool:
+        nonlocal asked
+        ours = _lock(file, paths.releases)
+        if interrupter and not ours:
+            asked = _ask_to_stop(paths, interrupter) or asked
+        return ours
+
     try:
-        while not _lock(file, paths.releases):
-            if time.monotonic() >= deadline:
-                msg = f"{paths.model} is being changed by {holder(paths)}; nothing was changed here"
-                raise Busy(msg)
-            if interrupter:
-                asked = _ask_to_stop(paths, interrupter) or asked
-            time.sleep(POLL_S)
+        if not waited_for(is_ours, longest_s=wait_s, pause_s=POLL_S):
+            msg = f"{paths.model} is being changed by {holder(paths)}; nothing was changed here"
+            raise Busy(msg)
     finally:
         if asked and _requested(paths) == asked:
             with writing(paths.releases):

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator
 
 from interlock.errors import ParityFailed
 from interlock.model.manifest import Labels, Rows
+from interlock.model.session import opened
 from interlock.training.learner import ParityBounds
 
 INPUT = "input"
@@ -38,10 +38,8 @@ class OnnxClassifier:
     """The answers of onnxruntime for the bytes of an ONNX file."""
 
     def __init__(self, onnx: bytes) -> None:
-        """Load on one thread, as the engines do."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        """Load as the engines do. Raises NotOpened."""
+        self._session = opened(onnx)
 
     def predict(self, rows: Rows) -> tuple[Labels, npt.NDArray[np.float32]]:
         """Return labels, shape (n,), and probabilities, shape (n, classes), of *rows*, shape (n, features)."""

@@ -1,8 +1,6 @@
 """Replicas of the serving app as an engine: stage, pinned predictions, reload. See `serving/routes`."""
 
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx
@@ -14,6 +12,7 @@ from interlock.model.golden import prove
 from interlock.model.manifest import Cells, Manifest
 from interlock.records import Candidate, Current, EngineRef
 from interlock.release.engine import Engine, Seen, Served
+from interlock.waiting import waited_for
 
 RESTARTED_S = 5.0
 """How long an app that went away while it staged is waited for, to see whether it was started again."""
@@ -80,7 +79,8 @@ class ServingReplica:
         try:
             self.client.ask("POST", f"/variant/{candidate.alias}/stage", _Status, json=body)
         except Unreachable as error:
-            if _arrived(error) and self._boot() not in (before, ""):
+            now = waited_for(self._boot, longest_s=RESTARTED_S, pause_s=PAUSE_S) if _arrived(error) else None
+            if now not in (None, before):
                 msg = f"{self.address} died while it staged v{candidate.version}: {error}"
                 raise TrialFailed(msg) from error
             raise
@@ -125,14 +125,12 @@ class ServingReplica:
             raise NotReady(msg)
         return answer.prediction, answer.probabilities
 
-    def _boot(self) -> str:
-        """Return which process answers now, or soon; empty if none does."""
-        deadline = time.monotonic() + RESTARTED_S
-        while time.monotonic() < deadline:
-            with suppress(Unreachable):
-                return self.client.ask("GET", "/variants", _Variants).boot
-            time.sleep(PAUSE_S)
-        return ""
+    def _boot(self) -> str | None:
+        """Return which process answers now, None if none does."""
+        try:
+            return self.client.ask("GET", "/variants", _Variants).boot
+        except Unreachable:
+            return None
 
     def _seen(self, model: str, method: str = "GET", path: str = "/variants") -> Seen:
         return self._told(model, method, path).seen()

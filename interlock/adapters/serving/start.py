@@ -6,12 +6,12 @@ Down is when nobody answers: an app that answers with an error or with nonsense 
 
 import shlex
 import subprocess
-import time
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 
 from interlock.adapters.http import HttpClient
 from interlock.errors import Refused, Unreachable
+from interlock.waiting import waited_for
 
 HEALTH = "/healthz"
 POLL_S = 0.2
@@ -55,9 +55,7 @@ class ServingStart:
             Unreachable: It did not return in time, or no replica is alive.
         """
         self._run()
-        deadline = time.monotonic() + self._longest_s
-        while (away := self._away()) and time.monotonic() < deadline:
-            time.sleep(POLL_S)
+        away = waited_for(self._away, longest_s=self._longest_s, pause_s=POLL_S, enough=lambda away: not away)
         if len(away) == len(self._replicas):
             msg = f"{', '.join(away)} is not alive {self._longest_s:g} s after `{self.command}`"
             raise Unreachable(msg)

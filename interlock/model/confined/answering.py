@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from interlock.model.confined.protocol import Failed, Misshapen, Question
+from interlock.model.session import NotOpened, opened
 
 T = TypeVar("T")
 PROBES = 5
@@ -23,14 +24,16 @@ Answers = dict[str, Any]
 """`labels`, shape (n,), and `probabilities`, shape (n, classes), as lists."""
 
 
-def opened(onnx: bytes) -> onnxruntime.InferenceSession:
-    """Load the bytes as `interlock.serving.in_process` does: one thread that does not spin."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+def loaded(onnx: bytes) -> onnxruntime.InferenceSession:
+    """
+    Load the bytes as engines do.
+
+    Raises:
+        Failed: They cannot be loaded.
+    """
     try:
-        return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises eleven classes without a common base
+        return opened(onnx)
+    except NotOpened as error:
         raise Failed(str(error)) from error
 
 

@@ -65,7 +65,7 @@ def tried(question: Question, teller: Teller) -> dict[str, Any]:
     contents = content.examined(onnx, question)
     cage.forget_the_peak()  # what the examination took, no engine will
     teller.tell(step=Step.LOAD)
-    session, load_ms = answering.timed(lambda: answering.opened(onnx))
+    session, load_ms = answering.timed(lambda: answering.loaded(onnx))
     load_memory, held = cage.peak() - before, cage.resident()
     cage.forget_the_peak()
     teller.tell(step=Step.ANSWER)

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from interlock.errors import Refused
+from interlock.waiting import waited_for
 
 ROOT = Path(__file__).parents[3]
 BOOT = """
@@ -105,7 +106,7 @@ def _heard(child: subprocess.Popen[bytes], pipe: int, wall_s: float, most_bytes:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        code, cpu_s = _reap(child, time.monotonic() + GRACE_S)
+        code, cpu_s = _reap(child)
     return Ended(said, code, cpu_s, cut)
 
 
@@ -122,13 +123,12 @@ def _listen(pipe: int, deadline: float, most_bytes: int) -> tuple[bytes, Cut | N
     return bytes(said), Cut.LATE
 
 
-def _reap(child: subprocess.Popen[bytes], deadline: float) -> tuple[int | None, float]:
-    """Return exit code and processor time; no code if it outlives the *deadline*, in a read of a disk that hangs."""
-    while True:
+def _reap(child: subprocess.Popen[bytes]) -> tuple[int | None, float]:
+    """Return exit code and processor time; no code if it outlives its kill, in a read of a disk that hangs."""
+
+    def ended() -> tuple[int, float] | None:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)
         child.returncode = os.waitstatus_to_exitcode(status) if pid else -signal.SIGKILL
-        if pid:
-            return child.returncode, usage.ru_utime + usage.ru_stime
-        if time.monotonic() > deadline:
-            return None, 0.0
-        time.sleep(0.002)
+        return (child.returncode, usage.ru_utime + usage.ru_stime) if pid else None
+
+    return waited_for(ended, longest_s=GRACE_S, pause_s=0.002) or (None, 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from inject.hostile_models import ROWS, classifier, endless, maps
 
-from interlock.model.confined.answering import answered, opened
+from interlock.model.confined.answering import answered, loaded
 from interlock.model.confined.protocol import Failed, Misshapen, Question
 
 
@@ -14,7 +14,7 @@ class Counted:
     """A real session that remembers how many rows it was asked for each time."""
 
     def __init__(self, onnx: bytes) -> None:
-        self.session = opened(onnx)
+        self.session = loaded(onnx)
         self.asked = []
 
     def run(self, outputs, rows):
@@ -67,7 +67,7 @@ def test_a_missing_cell_is_asked_for_as_not_a_number():
 
 def test_what_cannot_be_opened_or_computed_has_failed():
     with pytest.raises(Failed):
-        opened(b"\xff")
+        loaded(b"\xff")
     with pytest.raises(Failed):
         answered(Counted(classifier().SerializeToString()), question(math.inf, outputs=["label", "none"]))
 
