@@ -90,7 +90,7 @@ bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.batch
 
 lock: $(READY)          ## resolve the dependencies again
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --extra credit --extra dask \
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --all-extras \
 		--no-header --no-annotate pyproject.toml -o requirements.lock
 
 # uv comes from the lock as well; it installs the rest many times faster than pip.

@@ -8,8 +8,8 @@ from tritonclient.utils import InferenceServerException
 
 from benchmarks.models import iris
 from demos.load import triton_question
+from interlock.adapters.triton.addresses import GRPC_KEY_HEADER
 from interlock.adapters.triton.config import as_text, model_config
-from interlock.adapters.triton.control import GRPC_KEY_HEADER
 from interlock.settings import Settings
 
 NAIVE = "naive_model"

@@ -29,7 +29,8 @@ from benchmarks.place import environment, load_apart, table, until_up
 from benchmarks.shelf import Shelf
 from demos.bad_models import KINDS
 from demos.load import ROWS, triton_question
-from interlock.adapters.triton.engine import TritonReplica, addresses, triton_engine
+from interlock.adapters.triton.addresses import addresses
+from interlock.adapters.triton.engine import TritonReplica, triton_engine
 from interlock.errors import Broken, DeliveryError
 from interlock.model.manifest import Manifest
 from interlock.records import TRITON, Candidate, Current, EngineRef, Run

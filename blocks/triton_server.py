@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.named import NamedBlock
-from interlock.adapters.triton.engine import addresses, triton_engine
+from interlock.adapters.engines import engines
+from interlock.adapters.triton.addresses import addresses
 from interlock.records import DEFAULT_BUDGET_MS, DEFAULT_LOAD_TIMEOUT_S, DEFAULT_TIMEOUT_S, TRITON, EngineRef
 from interlock.release.engine import Engine
 from interlock.store import Store
@@ -59,4 +60,4 @@ class TritonServer(NamedBlock):
             timeout_s=self.timeout_s,
             load_timeout_s=self.load_timeout_s,
         )
-        return triton_engine(ref, self.key.get_secret_value(), Store(self.repository))
+        return engines(Store(self.repository), lambda _: self.key.get_secret_value())(ref)

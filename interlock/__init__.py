@@ -5,6 +5,7 @@ A room imports only rooms above it in this table; the import linter holds it.
 
     outbound      nobody outside is told, this machine is asked directly: applied here, before any library is imported
     errors        every error, and what to do about it
+    extras        what is installed only where it is used
     clock         UTC stamps
     waiting       the one way to wait for something that happens elsewhere
     names         the rules for names, aliases and versions

@@ -10,6 +10,7 @@ Every error of a delivery, and what to do about it.
     |  |- ContractChanged     it takes or gives something else than what is live
     |  |- DigestRefused       these bytes failed before and nobody forced them
     |  |- UnknownSetting      a variable with our prefix that no settings know
+    |  |- NotInstalled        a module that an extra brings
     |  |- NotHere             there is no environment where it is looked for, or it is somebody else's
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
     |  |- TooSlow             right answers, but over the latency budget; nothing is remembered
@@ -41,7 +42,7 @@ class DeliveryError(Exception):
     A delivery did not end as asked; the message names what serves now.
 
     Args:
-        serves: What serves now, as a person reads it; said by whoever is outermost and knows it.
+        serves: What serves now, as a person reads it; said once, by whoever knows it first.
         way_back: What was done to undo the release, if anything was.
     """
 
@@ -107,6 +108,10 @@ class DigestRefused(Refused):
 
 class UnknownSetting(Refused):
     """A variable with our prefix that no settings know; the message names the nearest one."""
+
+
+class NotInstalled(Refused):
+    """A module is missing that an extra brings; the message names the extra and the command."""
 
 
 class NotReady(Refused):

@@ -103,7 +103,8 @@ class Announcer:
     def failed(self, error: Exception) -> DeliveryError:
         """Tell of a failure; return it as an error whose message names what serves now."""
         told = DeliveryError.of(error)
-        told.serves = self.serves
+        if told.serves is None:
+            told.serves = self.serves
         self._tell("FAILED", told.what, told.now)
         return told
 

@@ -22,9 +22,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import NullPool
 
-from interlock.adapters.database_url import connect_args, shown
+from interlock.adapters.database_url import connect_args, driver_missing, shown
 from interlock.adapters.deadline import Allowance, Overdue, within
-from interlock.errors import DeliveryError, NotFound, Refused, Unreachable, Unwritable
+from interlock.errors import DeliveryError, NotFound, NotInstalled, Refused, Unreachable, Unwritable
 
 ABSENT = re.compile(r"no such (table|column)|does not exist|doesn't exist|Unknown (column|database)")
 WRONG = re.compile("syntax error")
@@ -92,8 +92,10 @@ def bounded(driver: Any, seconds: float) -> Iterator[None]:
 def _engine(url: str, timeout_s: float, *, may_make: bool) -> Engine:
     try:
         engine = create_engine(url, connect_args=connect_args(url, timeout_s), poolclass=NullPool, hide_parameters=True)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        msg = f"{shown(url)} is no URL of a database whose driver is installed: {type(error).__name__}"
+    except ModuleNotFoundError as error:
+        raise NotInstalled(f"{shown(url)}: {driver_missing(error)}") from None
+    except (ArgumentError, NoSuchModuleError) as error:
+        msg = f"{shown(url)} is no URL of a database that is known: {type(error).__name__}"
         raise Refused(msg) from None
     if engine.dialect.name == "sqlite" and engine.url.database:
         _check_file(Path(engine.url.database), may_make=may_make)

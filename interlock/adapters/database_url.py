@@ -3,6 +3,10 @@
 import re
 from typing import Any
 
+from interlock.extras import missing
+
+DRIVERS = {"psycopg": "postgres", "pymysql": "mysql"}
+"""The extra that brings a driver."""
 CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
 
 
@@ -26,3 +30,9 @@ def connect_args(url: str, timeout_s: float) -> dict[str, Any]:
 def shown(url: str) -> str:
     """Return *url* without user, password and options: for messages."""
     return CREDENTIALS.sub("", url).partition("?")[0]
+
+
+def driver_missing(error: ModuleNotFoundError) -> str:
+    """Return which driver is not installed, and the extra that brings it, if one of ours does."""
+    module = str(error.name)
+    return missing(module, DRIVERS[module]) if module in DRIVERS else f"the driver {module} is not installed"

@@ -11,3 +11,18 @@ The command `interlock`: the operator's verbs, none of which needs Prefect.
     shell     the lines that `interlock up` prints
     announce  tell people what an operator, or the loop, did
 """
+
+import sys
+
+from interlock.errors import NotInstalled
+from interlock.extras import extra
+
+
+def run() -> None:
+    """Run the command `interlock`; where only the serving app is installed, say what is missing."""
+    try:
+        with extra("control"):
+            from interlock.cli.main import main  # the control side is an extra
+    except NotInstalled as error:
+        sys.exit(f"interlock: {error}")
+    main()

@@ -131,7 +131,8 @@ def _undone_on_failure(env: Environment, release: R) -> Iterator[R]:
         if not isinstance(cause, Exception):
             raise
         error = DeliveryError.of(cause)
-        error.way_back = recovery.how if recovery else None
+        now = recovery.current if recovery else release.current
+        error.serves, error.way_back = now.describe(release.candidate.alias), recovery.how if recovery else None
     else:
         return
     raise error
@@ -145,7 +146,8 @@ def _telling_what_serves(store: Store, model: str, alias: str) -> Iterator[None]
     except InvalidName:
         raise
     except DeliveryError as error:
-        error.serves = _serving(store, model, alias)
+        if error.serves is None:
+            error.serves = _serving(store, model, alias)
         raise
 
 

@@ -6,8 +6,7 @@ from contextlib import suppress
 
 from interlock import outbound
 from interlock.errors import DeliveryError
-from interlock.serving.app import create_app
-from interlock.serving.listeners import listening
+from interlock.extras import extra
 from interlock.settings import ServingSettings
 
 
@@ -16,6 +15,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every plugin
     try:
+        with extra("serving"):
+            from interlock.serving.app import create_app  # its server is an extra
+            from interlock.serving.listeners import listening
         settings = ServingSettings()
         outbound.apply([settings.triton_url])
         server, sockets = listening(create_app(settings), settings)

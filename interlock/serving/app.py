@@ -12,6 +12,7 @@ from types import FrameType
 from fastapi import FastAPI
 
 from interlock.errors import DeliveryError
+from interlock.extras import extra
 from interlock.serving import problem
 from interlock.serving.body import LimitBody
 from interlock.serving.follower import Follower
@@ -74,8 +75,8 @@ def _stop(
 
 def _source(settings: ServingSettings, store: Store) -> Source:
     if settings.engine == "triton":
-        from interlock.serving.in_triton import TritonClient, TritonSource  # its client's imports cost 40 MiB
-
+        with extra("triton"):
+            from interlock.serving.in_triton import TritonClient, TritonSource  # its client is an extra, of 40 MiB
         return TritonSource(store, settings.model, TritonClient(settings.triton_url), settings.triton_name)
     return OnnxSource(store, settings.model)
 

@@ -13,7 +13,7 @@ from world.socket_worlds import check_told, check_users, eventually, outcome
 ACTS = {
     "a release": (1, 2, lambda wires: wires.release(2)),
     "a rollback": (2, 1, lambda wires: wires.rollback()),
-    "a reconcile": (1, None, pass_of_reconcile),
+    "a reconcile": (1, None, lambda wires: pass_of_reconcile(wires.env)),
 }
 """Which version is live, which one is wanted, and the act."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from interlock.adapters.serving import engine as serving
 from interlock.adapters.triton import engine as triton
+from interlock.adapters.triton.addresses import addresses
 from interlock.records import SERVING_API, TRITON, EngineRef
 from interlock.release.engine import Engine
 from interlock.store import Store
@@ -14,5 +15,5 @@ def serving_engine(name: str, urls: Iterable[str], token: str, **enrolled: float
 
 
 def triton_engine(name: str, servers: Iterable[tuple[str, str]], key: str, store: Store, **enrolled: float) -> Engine:
-    ref = EngineRef(kind=TRITON, name=name, urls=triton.addresses(servers), **enrolled)
+    ref = EngineRef(kind=TRITON, name=name, urls=addresses(servers), **enrolled)
     return triton.triton_engine(ref, key, store)

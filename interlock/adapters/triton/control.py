@@ -18,11 +18,9 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from interlock.adapters.http import LARGEST, trusted
+from interlock.adapters.triton.addresses import GRPC_KEY_HEADER, TLS
 from interlock.errors import DeliveryError, Garbled, NotFollowed, Refused, Unreachable
 
-KEY_HEADER = "x-admin-key"
-GRPC_KEY_HEADER = "triton-grpc-protocol-admin-key"
-TLS = "grpcs://"
 READY = "READY"
 NOT_LOADED = f"{grpc.StatusCode.INVALID_ARGUMENT}"
 """What Triton answers when the backend cannot load a model."""

@@ -9,14 +9,15 @@ Load and unload go over gRPC (`triton_control`), inference and health over HTTP.
 A 200 proves nothing: after each load the version's own readiness and an un-versioned answer are asked for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from interlock.adapters.http import HttpClient
+from interlock.adapters.triton.addresses import servers
 from interlock.adapters.triton.config import as_json, as_text, model_config
-from interlock.adapters.triton.control import TLS, TritonControl
+from interlock.adapters.triton.control import TritonControl
 from interlock.adapters.triton.infer import Inferred, infer
 from interlock.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed
 from interlock.model.golden import compare, prove
@@ -26,7 +27,6 @@ from interlock.release.engine import Engine, Seen, Served
 from interlock.store import Store
 from interlock.store.folders import CANDIDATE, EngineFolder, candidate_folder, engine_folders, folder_of
 
-PLAIN = "grpc://"
 WRONG_DIGEST = "answers otherwise than in training"
 
 
@@ -201,20 +201,11 @@ def triton_engine(ref: EngineRef, key: str, store: Store) -> Engine:
     replicas = [
         TritonReplica(
             HttpClient(http, ref.timeout_s),
-            TritonControl(grpc.removeprefix(PLAIN), key, ref.timeout_s, ref.load_timeout_s),
+            TritonControl(grpc, key, ref.timeout_s, ref.load_timeout_s),
             ref.name,
             store,
             ref.latency_budget_ms,
         )
-        for http, grpc in zip(ref.urls[::2], ref.urls[1::2], strict=True)
+        for http, grpc in servers(ref.urls)
     ]
     return Engine(ref, replicas, leads=True)
-
-
-def addresses(servers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """
-    Return how an enrolment writes *servers*, pairs of HTTP base URL and gRPC address.
-
-    A gRPC address is `host:port`, or `grpcs://host:port` where it speaks TLS.
-    """
-    return tuple(url for http, grpc in servers for url in (http, grpc if grpc.startswith(TLS) else f"{PLAIN}{grpc}"))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from interlock.adapters.database import begun
-from interlock.adapters.database_url import connect_args, shown
+from interlock.adapters.database_url import connect_args, driver_missing, shown
 from interlock.adapters.deadline import Overdue
 from interlock.errors import Broken, DeliveryError, Refused, Unreachable
 from interlock.serving.prediction_log.table import PREDICTIONS, insert_new
@@ -40,8 +40,11 @@ class Database:
         self.shown = shown(url)
         try:
             self._engine = _engine(url, timeout_s)
+        except ModuleNotFoundError as error:
+            msg = f"{self.shown}: {driver_missing(error)}"
+            raise ValueError(msg) from None
         except (SQLAlchemyError, ImportError) as error:
-            msg = f"{self.shown} is no URL of a database whose driver is installed: {type(error).__name__}"
+            msg = f"{self.shown} is no URL of a database that is known: {type(error).__name__}"
             raise ValueError(msg) from None
         self._timeout_s = timeout_s
         self._migrated = False

@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from interlock.adapters.triton.config import as_text, model_config
-from interlock.adapters.triton.control import GRPC_KEY_HEADER, KEY_HEADER
+from interlock.adapters.triton.addresses import GRPC_KEY_HEADER, KEY_HEADER
 from interlock.errors import DeliveryError
+from interlock.extras import extra
 from interlock.records import TRITON
 from interlock.settings import Settings
 from interlock.stack.errors import StackError
@@ -129,6 +129,8 @@ def render(store: Store, engine: str) -> list[str]:
 
 
 def _render(store: Store, model: str, engine: str) -> Iterator[str]:
+    with extra("triton"):
+        from interlock.adapters.triton.config import as_text, model_config  # the client's messages, an extra
     try:
         current = store.current(model)
     except DeliveryError as error:

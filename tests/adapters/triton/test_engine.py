@@ -11,7 +11,7 @@ from world.fake_triton import FakeTriton
 from world.models import iris, overwrite, put, wrong
 from world.tritons import KINDS, running
 
-from interlock.adapters.triton.control import GRPC_KEY_HEADER
+from interlock.adapters.triton.addresses import GRPC_KEY_HEADER
 from interlock.errors import Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
 from interlock.records import Candidate, Current, EngineRef, Variant
 from interlock.release.engine import Seen, Served
