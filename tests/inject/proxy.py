@@ -63,6 +63,7 @@ class Proxy(Calls):
         self.port = 0
         self.held = threading.Event()
         self._healed = threading.Event()
+        self.late = threading.Lock()
         self._listener: socket.socket | None = None
         self._closes_before: int | None = None
 
@@ -97,7 +98,10 @@ class Proxy(Calls):
         self.fault = lambda _, asked: "held" if asked == call else ""
 
     def heal(self) -> None:
+        """Let every call pass; what is done late is done by then: later than the next call nobody could know of it."""
         self.forget()
+        with self.late:
+            pass
         self._closes_before = None
         self._healed.set()
         self.listen()
@@ -167,8 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._until_given_up()
 
     def _late(self, content: bytes) -> None:
-        self._until_given_up()
-        self._passed(content)
+        with self.server.late:
+            self._until_given_up()
+            self._passed(content)
 
     def _held(self, content: bytes) -> Answer:
         answer = self._passed(content)
