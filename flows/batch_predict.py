@@ -46,8 +46,8 @@ def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in th
     Predict every row of a Parquet file or of a query, by the version that is live now or by *version*.
 
     The answers (position, customer_id, predict, confidence, model, version, run_id, batch) appear at once, when all
-    are there. A run that was killed is gone on with by another one that names the same batch: the same version, the
-    same rows, each once.
+    are there. If a run is killed, start another one with the same `batch`: it resumes where the first stopped, with
+    the same version and the same rows, each once.
 
     Args:
         model: Registered name in MLflow, and folder in the repository.

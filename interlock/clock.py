@@ -11,5 +11,5 @@ def utc_stamp(moment: datetime | None = None) -> str:
 
 
 def utc_moment(stamp: str) -> datetime:
-    """Return the moment, in UTC, that *stamp* names. Raises ValueError when it is none."""
+    """Return the moment, in UTC, that *stamp* names. Raises ValueError when it is not a valid stamp."""
     return datetime.strptime(stamp, FORMAT).replace(tzinfo=UTC)

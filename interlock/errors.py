@@ -14,7 +14,7 @@ Every error of a delivery, and what to do about it.
     |  |- NotHere             there is no environment where it is looked for, or it is somebody else's
     |  |- NotReady            an engine does not have what it was told to load (it was restarted)
     |  |- TooSlow             right answers, but over the latency budget; nothing is remembered
-    |  |- Garbled             an answer arrived that is none of ours: a proxy's page, another program
+    |  |- Garbled             an answer that our servers do not give: a proxy's page, another program
     |  |- InvalidRows         rows that a model does not take
     |  |- InvalidTraining     data or parameters that cannot be trained on
     |  |- ParityFailed        the ONNX does not say what scikit-learn says
@@ -123,7 +123,7 @@ class TooSlow(Refused):
 
 
 class Garbled(Refused):
-    """An answer arrived that is none of ours: a proxy's page, or another program."""
+    """An answer arrived that our servers do not give: a proxy's page, or another program's."""
 
 
 class InvalidRows(Refused):

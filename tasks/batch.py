@@ -45,7 +45,7 @@ def ask(
     Return what is asked of a batch, and the file with its rows, if they are in one.
 
     Raises:
-        Refused: A name is none, there is no such file, it is no Parquet file, or there is a query besides.
+        Refused: A name is not valid, the file is missing or not Parquet, or there is a query as well as a file.
     """
     model_name(model)
     alias_name(alias)
@@ -119,7 +119,7 @@ def copy_rows(tables: FeatureStore, store: Store, work: Work, batch: Batch) -> R
     Copy what the query gives to a file, once, with a cursor of the server: a run that goes on reads the same rows.
 
     Raises:
-        InvalidRows: A column is missing, or a cell is nothing that its column takes.
+        InvalidRows: A column is missing, or a value is not valid for its column.
         NotFound: There is no such table.
     """
     if not work.rows.exists():
@@ -139,9 +139,9 @@ def score(store: Store, work: Work, batch: Batch, rows: RowsFile, part: Part) ->
     Answer the rows of a part, a piece at a time; return how many.
 
     Raises:
-        InvalidRows: A cell is nothing that its column takes; the message names row and column, never the value.
+        InvalidRows: A value is not valid for its column; the message names row and column, never the value.
         Unreadable: The file is damaged, or has changed.
-        Broken: The model's answers are none.
+        Broken: The model's answers are not valid predictions.
         Unwritable: The folder of batches is full.
     """
     model = loaded(store.root, batch.question.model, batch.version, batch.sha256)

@@ -42,7 +42,7 @@ def plan(learner: str, params: Mapping[str, Any], metric: str, threshold: float,
     Return what is to be trained.
 
     Raises:
-        Refused: The learner, a parameter, the threshold, the model's name or the alias is none.
+        Refused: The learner, a parameter, the threshold, the model name or the alias is not valid.
     """
     model_name(model)
     alias_name(alias)

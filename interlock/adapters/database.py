@@ -46,7 +46,7 @@ def connected(url: str, timeout_s: float, *, may_make: bool = False) -> Iterator
 
     Raises:
         NotFound: There is no such table, column or database.
-        Refused: The URL or a statement is none, or the database says no.
+        Refused: The URL or a statement is not valid, or the database says no.
         Unreachable: The database does not answer.
         Unwritable: No SQLite file can be made there.
     """

@@ -35,7 +35,7 @@ class FeatureStore:
 
         Raises:
             NotFound: There is no such table, column or database.
-            Refused: The URL or the query is none, or the database says no.
+            Refused: The URL or the query is not valid, or the database says no.
             Unreachable: The database does not answer.
         """
         with connected(self._url, self._timeout_s) as connection:
@@ -48,7 +48,7 @@ class FeatureStore:
 
         Raises:
             NotFound: There is no such table, column or database.
-            Refused: The URL or the query is none, or the database says no.
+            Refused: The URL or the query is not valid, or the database says no.
             Unreachable: The database does not answer.
         """
         with connected(self._url, self._timeout_s) as connection:
@@ -71,7 +71,7 @@ class FeatureStore:
         Make *table* the table *name*, in place of one of that name.
 
         Raises:
-            Refused: The URL is none, or the database says no.
+            Refused: The URL is not valid, or the database says no.
             Unreachable: The database does not answer.
         """
         columns = [Column(key, String(LONGEST_TEXT) if _is_text(cells) else Float) for key, cells in table.items()]

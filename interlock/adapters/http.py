@@ -1,4 +1,4 @@
-"""One way to call over HTTP, and to tell nobody answered from a no and from an answer that is none of ours."""
+"""One way to call over HTTP, and to tell apart: nobody answers, a no, and another program's answer."""
 
 import ssl
 import weakref

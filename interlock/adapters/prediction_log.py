@@ -30,7 +30,7 @@ class PredictionLog:
 
         Raises:
             NotFound: There is no such table.
-            Refused: The URL is none, or the database says no.
+            Refused: The URL is not valid, or the database says no.
             Unreachable: The database does not answer.
         """
         old = select(ROWS.c.id).where(ROWS.c.created_at < before).limit(CHUNK).subquery()  # MariaDB wants it nested

@@ -41,7 +41,7 @@ class Piece:
         Return the rows as the model takes them, shape (n, features).
 
         Raises:
-            InvalidRows: A cell is nothing that its column takes.
+            InvalidRows: A value is not valid for its column.
         """
         table = {column.name: _numpy(self._column(column.name, LONGEST_CELL)) for column in columns}
         return encode_table(table, columns, self.first)
@@ -188,7 +188,7 @@ def write_rows(path: Path, tables: Iterable[Table], columns: Sequence[Column]) -
     Write the pieces of a table as a file at *path*, durably; return the number of rows.
 
     Raises:
-        InvalidRows: A column is missing, or a cell is nothing that its column takes; the message names both.
+        InvalidRows: A column is missing, or a value is not valid for its column; the message names both.
     """
     features = [pa.field(column.name, pa.string() if column.categories else pa.float32()) for column in columns]
     schema, first = pa.schema([*features, pa.field(CUSTOMER, pa.string())]), 0

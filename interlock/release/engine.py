@@ -66,7 +66,7 @@ class Replica(Protocol):
     One address of an engine. Every verb has a timeout of its own.
 
     Every verb raises Unreachable when nobody answers or the answer is a 5xx, Refused when a rule says no (a wrong
-    token, another model), Garbled for an answer that is none, and Broken when the candidate's bytes are wrong.
+    token, another model), Garbled for an answer of another program, and Broken when the candidate's bytes are wrong.
     """
 
     @property

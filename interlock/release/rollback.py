@@ -71,7 +71,7 @@ def target(store: Store, model: str, alias: str, version: int | None) -> Candida
 
     Raises:
         NotFound: It is not on disk, was quarantined, or there is none before.
-        InvalidName: The model, the alias or the version is none.
+        InvalidName: The model name, the alias or the version number is not valid.
     """
     alias_name(alias)
     store.known(model)

@@ -37,7 +37,7 @@ class TritonClient:
     One connection pool to the Triton at *url*, for requests and self-tests; no proxy comes between.
 
     Raises:
-        ValueError: The URL is none of an HTTP server, or holds what would be lost or told: a user, a query.
+        ValueError: The URL is not an HTTP URL, or has a user, a query or a fragment.
     """
 
     def __init__(self, url: str) -> None:

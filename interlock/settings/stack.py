@@ -103,8 +103,12 @@ class Settings(Known):
     serving_model: ModelName = Field(default="best_model", description="the model that the serving app follows")
     serving_alias: Alias = Field(default="A", description="the alias behind the serving app's routes that name none")
     mlflow_url: Url | None = Field(default=None, description="an MLflow server elsewhere")
-    mlflow_username: str | None = Field(default=None, description="user of an MLflow server that asks for one")
-    mlflow_password: SecretStr | None = Field(default=None, description="that user's password")
+    mlflow_username: str | None = Field(
+        default=None, description="username for an MLflow server with basic authentication"
+    )
+    mlflow_password: SecretStr | None = Field(
+        default=None, description="password for an MLflow server with basic authentication"
+    )
     serving_urls: Annotated[tuple[Url, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="replicas of the serving app elsewhere, comma separated"
     )

@@ -45,7 +45,7 @@ def infer(http: HttpClient, path: str, manifest: Manifest, rows: Cells) -> Infer
         Refused: It cannot infer them.
         NotFound: There is no such model, or no such version of it.
         SmokeFailed: Its answer has not the outputs of the manifest.
-        Garbled: The answer is none of Triton's.
+        Garbled: The answer is not one that Triton gives.
     """
     answer = http.ask("POST", f"{path}/infer", _Answer, content=infer_json(manifest.input_name, rows))
     outputs = {output.name: output.data for output in answer.outputs}
