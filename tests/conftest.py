@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.ports import free_ports
+from world.fake_triton import FakeTriton
 from world.fakes import FakeRegistry, FakeReplica, World, run_release, without_trial
 from world.postgres import Postgres, postgres
+from world.real_triton import RealTriton
+from world.tritons import KINDS, running
 
 from interlock.release.steps import Release
 from interlock.store import Store
@@ -57,6 +60,13 @@ def home() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="interlock-"))
     yield home
     shutil.rmtree(home)
+
+
+@pytest.fixture(params=KINDS)
+def triton(request: pytest.FixtureRequest, home: Path) -> Iterator[FakeTriton | RealTriton]:
+    """The fake Triton, and the real one where its wheel is."""
+    with running(request.param, home) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from world.fakes import candidate_of
+from world.fakes import candidate_of, up_to
 
 from interlock.cli.status import model_status, room, surveys
 from interlock.errors import Refused
@@ -52,9 +52,7 @@ def test_a_record_of_one_model_that_cannot_be_read_ends_no_status_of_all_models(
     paths.journal.touch()
     unreadable({"current": paths.current, "journal": paths.journal, "entry": paths.entry(1)}[record])
     with released(world.env, candidate_of(1, model="wine"), []) as made:
-        made.snapshot()
-        made.materialize()
-        made.commit()
+        up_to(made, "commit")
 
     shown = {seen.model: shown_of(world, seen) for seen in surveys(world.env)}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from check.invariants import pass_of_reconcile
 from inject.fuse import Killed
-from world.fakes import RUN, candidate_of, onnx_of
+from world.fakes import RUN, candidate_of, onnx_of, up_to
 
 from interlock.errors import (
     Broken,
@@ -163,9 +163,7 @@ def test_a_recovery_that_cannot_judge_a_killed_release_leaves_it(world, release,
                 [world.engine],
             ) as made,
         ):
-            made.snapshot()
-            made.materialize()
-            made.commit()
+            up_to(made, "commit")
             raise RuntimeError("the power goes")
 
     with Writer.locked(world.store, MODEL, RUN) as writer, pytest.raises(RecoveryFailed):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from check.invariants import pass_of_reconcile
-from world.fakes import RUN, candidate_of, run_release, run_rollback
+from world.fakes import RUN, candidate_of, run_release, run_rollback, up_to
 
 from interlock.errors import (
     AlreadyLive,
@@ -231,10 +231,7 @@ def test_every_replica_lost_after_the_commit_does_not_bring_back_what_was_left(w
         pytest.raises(Unreachable, match="v1 serves"),
         rolled_back(world.env, "best_model", "A", None, why="") as rollback,
     ):
-        rollback.snapshot()
-        rollback.materialize()
-        rollback.load()
-        rollback.commit()
+        up_to(rollback, "commit")
         for replica in world.replicas:
             replica.goes_away()
         getattr(rollback, lost)()
@@ -316,9 +313,7 @@ def hang(world, version, entered, resume, *, committed):
             candidate_of(version),
             [world.engine],
         ) as release:
-            release.snapshot()
-            release.materialize()
-            release.load()
+            up_to(release, "load")
             if committed:
                 release.commit()
             entered.set()
@@ -380,9 +375,7 @@ def test_a_rollback_that_is_decided_is_finished_before_another_one_decides(world
 
     with ThreadPoolExecutor() as second:
         with rolled_back(world.env, "best_model", "A", 1, why="") as first:
-            first.snapshot()
-            first.materialize()
-            first.commit()
+            up_to(first, "commit")
             waiting = second.submit(roll_back, 1)
             while not paths.stop.exists():
                 assert not waiting.done()

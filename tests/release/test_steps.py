@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from world.fakes import RUN, FakeReplica, candidate_of, engine_of
+from world.fakes import RUN, FakeReplica, candidate_of, engine_of, up_to
 
 from interlock.errors import (
     Broken,
@@ -184,9 +184,7 @@ def test_an_engine_that_is_enrolled_takes_part_whatever_the_flow_names(world, re
     engines = {"fake": world.engine, "extra": engine_of([extra], "extra")}
     env = replace(world.env, engine_for=lambda ref: engines[ref.name])
     with released(env, candidate_of(2), [engines["extra"]]) as second:
-        second.snapshot()
-        second.materialize()
-        second.load()
+        up_to(second, "load")
 
     assert "load" in extra.asked
     assert all("load" in replica.asked for replica in world.replicas)
@@ -240,11 +238,7 @@ def test_the_way_back_after_the_commit_does_not_wait_for_the_registry(world, rel
 def test_an_alias_that_cannot_be_set_is_left_pending(world, release):
     release(1)
     with released(world.env, candidate_of(2), [world.engine]) as second:
-        second.snapshot()
-        second.materialize()
-        second.load()
-        second.commit()
-        second.switch()
+        up_to(second, "switch")
         world.registry.down = True
         second.point_alias()
 
@@ -299,10 +293,7 @@ def test_an_interrupt_after_the_commit_looks_before_it_decides(world, release, f
         pytest.raises(KeyboardInterrupt),
         released(world.env, candidate_of(2), [world.engine]) as second,
     ):
-        second.snapshot()
-        second.materialize()
-        second.load()
-        second.commit()
+        up_to(second, "commit")
         world.replicas[1].forgets = forgets
         raise KeyboardInterrupt
 

@@ -4,24 +4,16 @@ import httpx
 import numpy as np
 import pytest
 from world.credit import FEATURES, credit
-from world.engines import serving_engine, triton_engine
-from world.fakes import RUN, FakeRegistry
+from world.engines import environment, serving_engine, triton_engine
+from world.fakes import up_to
 from world.models import ROW, TOKEN, iris, put, served, wrong
-from world.tritons import KINDS, running
 
 from demos.load import Load
 from interlock.errors import Broken
 from interlock.model.rows import encode_rows
-from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.store import Store
 from interlock.training.convert import OnnxClassifier
-
-
-@pytest.fixture(params=KINDS)
-def triton(request, home):
-    with running(request.param, home) as triton:
-        yield triton
 
 
 @pytest.fixture
@@ -44,22 +36,15 @@ def release(app, triton, store):
         triton_engine("dev", [(triton.http, triton.grpc)], triton.key, store),
     ]
 
-    by_name = {engine.ref.key: engine for engine in engines}
-    env = Environment(store, FakeRegistry(), lambda ref: by_name[ref.key], RUN)
+    env = environment(store, *engines)
 
     def release(version, trained, *, stop_after_commit=False):
         candidate = put(store, version, trained)
         with released(env, candidate, engines) as made:
-            made.snapshot()
-            made.materialize()
-            made.load()
-            made.ready()
-            made.smoke()
-            made.commit()
-            if stop_after_commit:
-                made.switch()
-                raise Broken("somebody says that it is bad")
+            up_to(made, "commit", but="trial")
             made.switch()
+            if stop_after_commit:
+                raise Broken("somebody says that it is bad")
             made.confirm()
 
     return release

@@ -2,11 +2,10 @@
 
 import pytest
 from starlette.testclient import TestClient
-from world.engines import serving_engine
-from world.fakes import RUN, FakeRegistry
+from world.engines import environment, serving_engine
+from world.fakes import FakeRegistry
 from world.models import AUTH, ROW, TOKEN, decide, iris, onnx_path, put, served, settings_of
 
-from interlock.release.environment import Environment
 from interlock.serving.app import create_app
 from interlock.serving.memory import Room
 from interlock.upkeep.reconcile import Reconciler
@@ -72,7 +71,7 @@ def test_the_next_pass_of_reconcile_finds_the_reason_and_fetches_the_bytes(store
     registry.artifacts[2, "model.onnx"] = iris(10.0).onnx
     registry.artifacts[2, "manifest.json"] = store.paths("best_model").manifest(2).read_bytes()
     with served(store) as url:
-        reconciler = Reconciler(Environment(store, registry, lambda ref: serving_engine(ref.name, [url], TOKEN), RUN))
+        reconciler = Reconciler(environment(store, serving_engine("dev", [url], TOKEN), registry=registry))
         (report,) = reconciler.reconcile(["best_model"], audit=[])
         seen = serving_engine("dev", [url], TOKEN).replicas[0].observe("best_model")
 
@@ -93,7 +92,7 @@ def test_an_alias_that_serves_and_cannot_follow_is_mended_by_the_next_pass_too(s
         registry = FakeRegistry({("best_model", "A"): 3})
         registry.artifacts[3, "model.onnx"] = iris(5.0).onnx
         registry.artifacts[3, "manifest.json"] = store.paths("best_model").manifest(3).read_bytes()
-        reconciler = Reconciler(Environment(store, registry, lambda ref: serving_engine(ref.name, [url], TOKEN), RUN))
+        reconciler = Reconciler(environment(store, serving_engine("dev", [url], TOKEN), registry=registry))
         reconciler.reconcile(["best_model"], audit=[])
 
         assert replica.observe("best_model").serves["A"].version == 3

@@ -14,12 +14,11 @@ import httpx
 import psutil
 import pytest
 from support.ports import free_ports
-from world.engines import serving_engine
-from world.fakes import RUN, FakeRegistry
+from world.engines import environment, serving_engine
+from world.fakes import FakeRegistry
 from world.models import ROW, TOKEN, decide, iris
 
 from interlock.records import Candidate
-from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.release.steps import carry_out
 from interlock.stack.processes import ROOT
@@ -138,7 +137,7 @@ def release(store, version, url):
         model="best_model", alias="A", version=version, run_id=manifest.run_id, sha256=manifest.sha256
     )
     engine = serving_engine("dev", [url], TOKEN)
-    with released(Environment(store, registry, lambda _: engine, RUN), candidate, [engine]) as made:
+    with released(environment(store, engine, registry=registry), candidate, [engine]) as made:
         carry_out(made)
     return made.current
 

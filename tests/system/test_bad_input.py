@@ -11,7 +11,8 @@ import pytest
 from prefect.states import State
 from support.ports import free_ports
 from support.wire import wire
-from world.engines import serving_engine
+from world.engines import environment, serving_engine
+from world.fakes import up_to
 from world.models import TOKEN, iris, served, wrong
 
 from blocks.chat_webhook import ChatWebhook
@@ -33,7 +34,6 @@ from interlock.errors import (
     Unwritable,
 )
 from interlock.records import Candidate, Run
-from interlock.release.environment import Environment
 from interlock.release.open import released
 from interlock.store import Writer
 from learners.iris import Iris
@@ -217,12 +217,7 @@ def register(api, trained) -> Candidate:
 
 def release(env, candidate, engines, before_switch=lambda: None):
     with released(env, candidate, engines) as made:
-        made.snapshot()
-        made.materialize()
-        made.load()
-        made.ready()
-        made.smoke()
-        made.commit()
+        up_to(made, "commit", but="trial")
         before_switch()
         made.switch()
         made.confirm()
@@ -260,7 +255,7 @@ def pair(api, live, tmp_path):
     first, second = register(api, iris(1.0)), register(api, iris(10.0))
     ports = free_ports(2)
     engine = serving_engine("dev", [f"http://127.0.0.1:{port}" for port in ports], TOKEN, timeout_s=1)
-    env = Environment(Store(tmp_path / "repository"), api.registry, lambda _: engine, Run())
+    env = environment(Store(tmp_path / "repository"), engine, registry=api.registry)
     with served(env.store, ports[0]), served(env.store, ports[1]):
         release(env, first.model_copy(update={"alias": "B"}), [engine])
     return env, engine, ports, second.model_copy(update={"alias": "B"})

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from world.fakes import RUN, FakeRegistry, candidate_of
+from world.fakes import RUN, FakeRegistry, candidate_of, up_to
 
 from interlock.cli.loop import Rotation
 from interlock.errors import Broken, NotFollowed, RecoveryFailed
@@ -162,11 +162,7 @@ def release_without_alias(world, version):
         candidate_of(version),
         [world.engine],
     ) as made:
-        made.snapshot()
-        made.materialize()
-        made.load()
-        made.commit()
-        made.switch()
+        up_to(made, "switch")
         world.registry.down = True
         made.point_alias()
 

@@ -15,7 +15,7 @@ from interlock.records import Candidate, Current, EngineRef, Run
 from interlock.release.engine import Engine, Seen, Served
 from interlock.release.environment import Environment
 from interlock.release.open import released, rolled_back
-from interlock.release.steps import Release, carry_out
+from interlock.release.steps import STEPS, Release, carry_out
 from interlock.store import Store
 
 RUN = Run(flow_run_id="flow-1", flow_run_name="test", who="test")
@@ -206,6 +206,14 @@ def run_rollback(
     with rolled_back(world.env, "best_model", alias, version, why=why, force=force) as rollback:
         carry_out(rollback)
     return rollback
+
+
+def up_to(release: Release, last: str, *, but: str | None = None) -> None:
+    """Make the steps of a release up to *last*, one of them left out."""
+    names = [step.name for step in STEPS]
+    for step in STEPS[: names.index(last) + 1]:
+        if step.name != but:
+            step.make(release)
 
 
 @contextmanager

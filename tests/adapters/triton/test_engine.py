@@ -9,7 +9,7 @@ from support.ports import free_ports
 from world.engines import triton_engine
 from world.fake_triton import FakeTriton
 from world.models import iris, overwrite, put, wrong
-from world.tritons import KINDS, running
+from world.tritons import running
 
 from interlock.adapters.triton.addresses import GRPC_KEY_HEADER
 from interlock.errors import Damaged, NotFollowed, NotReady, Refused, SmokeFailed, Unreachable
@@ -20,12 +20,6 @@ from interlock.store.folders import candidate_folder
 
 MODEL = "best_model"
 REFS = (EngineRef(kind="triton", name="dev", urls=()),)
-
-
-@pytest.fixture(params=KINDS)
-def triton(request, home):
-    with running(request.param, home) as triton:
-        yield triton
 
 
 @pytest.fixture

@@ -9,24 +9,17 @@ import pytest
 from onnx import helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
-from world.engines import triton_engine
-from world.fakes import RUN, FakeRegistry
+from world.engines import environment, triton_engine
 from world.models import iris, put, wrong
-from world.tritons import KINDS, REAL, running
+from world.tritons import REAL
 
 from interlock.errors import Broken, ContractChanged, DeliveryError, NotReady, Refused, Unreachable
-from interlock.release.environment import Environment
 from interlock.release.open import released
+from interlock.release.steps import STEPS
 from interlock.store import Store
 from interlock.upkeep.reconcile import Reconciler
 
 ROW = {"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}]}
-
-
-@pytest.fixture(params=KINDS)
-def triton(request, home):
-    with running(request.param, home) as triton:
-        yield triton
 
 
 @pytest.fixture
@@ -45,15 +38,12 @@ def release(engine, store):
     def release(version, trained, between=lambda step: None):
         candidate = put(store, version, trained)
         with released(release.env, candidate, [engine]) as made:
-            steps = (made.snapshot, made.materialize, made.load, made.ready, made.smoke, made.commit)
-            for step in steps:
-                step()
-                between(step.__name__)
-            made.switch()
-            made.confirm()
-            made.point_alias()
+            for step in STEPS:
+                if step.name != "trial":
+                    step.make(made)
+                between(step.name)
 
-    release.env = Environment(store, FakeRegistry(), lambda _: engine, RUN)
+    release.env = environment(store, engine)
     return release
 
 
