@@ -44,10 +44,12 @@ class DeliveryError(Exception):
     Args:
         serves: What serves now, as a person reads it; said once, by whoever knows it first.
         way_back: What was done to undo the release, if anything was.
+        way_out: How the caller may have it all the same, in the caller's own words, such as an option of a command.
     """
 
     serves: str | None = None
     way_back: str | None = None
+    way_out: str | None = None
 
     @classmethod
     def of(cls, error: Exception) -> "DeliveryError":
@@ -60,8 +62,8 @@ class DeliveryError(Exception):
 
     @property
     def what(self) -> str:
-        """What went wrong, without what serves now."""
-        return super().__str__()
+        """What went wrong, and the way out; without what serves now."""
+        return super().__str__() if self.way_out is None else f"{super().__str__()}; {self.way_out}"
 
     @property
     def now(self) -> str | None:

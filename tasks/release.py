@@ -32,7 +32,7 @@ def carry_out(release: Release) -> None:
     try:
         steps.carry_out(release, lambda of, what: TASKS[of.name](what))
     except DigestRefused as refused:
-        msg = f"{refused}; force=true tries it all the same"
-        raise DigestRefused(msg) from refused
+        refused.way_out = "force=true tries it all the same"
+        raise
     if release.alias_pending is not None:
         get_run_logger().warning("alias %s stays pending: %s", release.candidate.alias, release.alias_pending)

@@ -8,6 +8,7 @@ from interlock.cli.announce import announcer
 from interlock.cli.here import here, person
 from interlock.cli.operate import MODEL, Model
 from interlock.cli.output import AsJson, show_json, show_table
+from interlock.errors import LastEngine
 from interlock.release.enrolment import unenrol
 from interlock.release.message import message
 from interlock.settings import Settings
@@ -27,7 +28,11 @@ def engines(
     env.store.known(model)
     if remove:
         kind, _, name = remove.partition("/")
-        aliases = unenrol(env, model, (kind, name), force=force, why=reason)
+        try:
+            aliases = unenrol(env, model, (kind, name), force=force, why=reason)
+        except LastEngine as last:
+            last.way_out = "--force leaves it out all the same"
+            raise
         told = f"{remove} is not asked any more by releases of {model} {', '.join(aliases)}"
         typer.echo(told, err=as_json)
         announcer(settings).chat.say(

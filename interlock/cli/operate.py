@@ -88,8 +88,7 @@ def rollback(
     except DeliveryError as error:
         announce.failed(model, alias, error)
         if isinstance(error, DigestRefused):
-            msg = f"{error}; --force goes back to it all the same"
-            raise DigestRefused(msg) from error
+            error.way_out = "--force goes back to it all the same"
         raise
     if as_json:
         show_json(release.account)

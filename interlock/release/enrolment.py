@@ -42,8 +42,7 @@ def _leaving(current: Current, key: tuple[str, str], *, force: bool) -> list[Var
         raise NotFound(msg)
     last = [variant.alias for variant in leaving if len(variant.engines) == 1]
     if last and not force:
-        whose = f"{'/'.join(key)} is the last engine of {current.model} {', '.join(last)}"
-        msg = f"{whose}: nobody would serve it; `force` leaves it out all the same"
+        msg = f"{'/'.join(key)} is the last engine of {current.model} {', '.join(last)}: nobody would serve it"
         raise LastEngine(msg)
     return leaving
 

@@ -25,6 +25,8 @@ def test_what_serves_is_said_once_whoever_else_said_it_before():
 
     assert str(error) == "no | m A: v2 serves (rolled back)"
     assert error.what == "no"
+    error.way_out = "--force does it all the same"
+    assert str(error) == "no; --force does it all the same | m A: v2 serves (rolled back)"
 
 
 def test_a_version_is_not_said_to_serve_where_nobody_was_seen_to_serve_it(world, release):

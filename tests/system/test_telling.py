@@ -185,7 +185,7 @@ def test_the_engines_that_are_enrolled_are_listed_and_the_last_one_stays(api, li
     kept = api.interlock("engines", "--remove", "serving-api/dev")
     assert kept.returncode != 0
     assert "is the last engine of best_model" in kept.stderr
-    assert "`force` leaves it out all the same" in kept.stderr
+    assert "--force leaves it out all the same" in kept.stderr
 
 
 def test_the_stack_ships_the_automation_that_crashes_runs_without_a_heartbeat(api):
