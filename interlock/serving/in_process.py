@@ -13,12 +13,12 @@ from functools import partial
 from threading import Timer
 from typing import ClassVar
 
-import numpy as np
 import onnxruntime
 from anyio import CapacityLimiter
 
 from interlock.clock import utc_stamp
 from interlock.errors import Refused, TooSlow
+from interlock.model.answers import Answers
 from interlock.model.golden import compare
 from interlock.model.manifest import Manifest, Rows
 from interlock.model.session import NotOpened, opened
@@ -26,7 +26,7 @@ from interlock.model.trial import Limits
 from interlock.records import Current, Variant
 from interlock.serving.job import Job
 from interlock.serving.memory import Room, bound_onnxruntime
-from interlock.serving.model import Answers, Model, ModelFailed, NotInTime
+from interlock.serving.model import Model, ModelFailed, NotInTime
 from interlock.serving.version_files import checked_manifest, needed_memory
 from interlock.store import Store
 
@@ -73,7 +73,7 @@ class OnnxModel(Model):
     def compute(self, rows: Rows, options: onnxruntime.RunOptions) -> Answers:
         """Return the answers for *rows*, shape (n, features); another thread may set `options.terminate`."""
         labels, probabilities = self.session.run(self.manifest.outputs, {self.manifest.input_name: rows}, options)
-        return Answers(np.asarray(labels), np.asarray(probabilities))
+        return Answers.of(labels, probabilities)
 
 
 def run_options() -> onnxruntime.RunOptions:

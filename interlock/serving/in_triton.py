@@ -20,10 +20,11 @@ from interlock.adapters.http import HttpClient, trusted
 from interlock.adapters.triton.infer import infer
 from interlock.clock import utc_stamp
 from interlock.errors import Damaged, NotFound, Refused, Unreachable
+from interlock.model.answers import Answers
 from interlock.model.golden import compare
 from interlock.model.manifest import MAX_BATCH, Manifest, Rows
 from interlock.records import Current, Variant
-from interlock.serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
+from interlock.serving.model import Model, ModelFailed, NotInTime, VersionGone
 from interlock.serving.version_files import checked_manifest
 from interlock.store import Store
 from interlock.store.folders import candidate_folder, folder_of
@@ -71,7 +72,7 @@ class TritonClient:
         tensor.set_data_from_numpy(np.ascontiguousarray(rows))
         result = await client.infer(folder, [tensor], model_version=str(version))
         label, probabilities = (result.as_numpy(name) for name in manifest.outputs)
-        return Answers(label.reshape(len(rows)), probabilities)
+        return Answers.of(label.reshape(len(rows)), probabilities)
 
 
 def _base(url: str) -> str:

@@ -9,10 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from interlock.model.manifest import Labels, Manifest, Rows
+from interlock.model.answers import Answers
+from interlock.model.manifest import Manifest, Rows
 from interlock.records import Current, Variant
 
 
@@ -26,18 +24,6 @@ class NotInTime(Exception):
 
 class VersionGone(Exception):
     """Whoever computes does not have this version any more: the decision has moved on."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Labels, shape (n,), and probabilities, shape (n, classes), of n rows."""
-
-    labels: Labels
-    probabilities: npt.NDArray[np.float32]
-
-    def confidence(self) -> npt.NDArray[np.float32]:
-        """Return the probability of each row's label, shape (n,)."""
-        return np.asarray(self.probabilities.max(axis=1))
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from interlock.model.answers import Answers
 from interlock.model.manifest import Rows
 from interlock.serving.body import Question
-from interlock.serving.model import Answers, Model
+from interlock.serving.model import Model
 
 
 @dataclass(frozen=True)

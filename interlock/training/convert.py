@@ -14,6 +14,7 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator
 
 from interlock.errors import ParityFailed
+from interlock.model.answers import Answers
 from interlock.model.manifest import Labels, Rows
 from interlock.model.session import opened
 from interlock.training.learner import ParityBounds
@@ -21,6 +22,9 @@ from interlock.training.learner import ParityBounds
 INPUT = "input"
 OUTPUTS = ["label", "probabilities"]
 OPSET = {"": 17, "ai.onnx.ml": 3}
+
+TIE = 1e-6
+"""Probabilities that differ by less are those of a tie."""
 
 
 def convert(fitted: BaseEstimator, features: int) -> bytes:
@@ -43,8 +47,8 @@ class OnnxClassifier:
 
     def predict(self, rows: Rows) -> tuple[Labels, npt.NDArray[np.float32]]:
         """Return labels, shape (n,), and probabilities, shape (n, classes), of *rows*, shape (n, features)."""
-        labels, probabilities = self._session.run(OUTPUTS, {INPUT: rows})
-        return np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float32)
+        answers = Answers.of(*self._session.run(OUTPUTS, {INPUT: rows}))
+        return answers.labels, answers.probabilities
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,20 @@ def check_parity(fitted: BaseEstimator, onnx: OnnxClassifier, rows: Rows, bounds
     """
     Measure how far the ONNX is from the fitted classifier on *rows*.
 
+    Two labels count as the same where the classifier itself finds them equally probable, as half of a forest's trees
+    may say each: there the last digit of a sum decides.
+
     Raises:
         ParityFailed: Further than *bounds* allow; the message names the worst row.
     """
     labels, probabilities = onnx.predict(rows)
-    difference = np.abs(fitted.predict_proba(rows) - probabilities).max(axis=1)
+    expected, theirs = fitted.predict_proba(rows), np.ravel(fitted.predict(rows)).astype(int)  # CatBoost gives a column
+    difference = np.abs(expected - probabilities).max(axis=1)
     difference[~np.isfinite(difference)] = np.inf
+    each = np.arange(len(rows))
+    tied = np.abs(expected[each, np.clip(labels, 0, expected.shape[1] - 1)] - expected[each, theirs]) <= TIE
     parity = Parity(
-        same_labels=float(np.mean(labels == np.ravel(fitted.predict(rows)))),  # CatBoost gives a column
+        same_labels=float(np.mean((labels == theirs) | tied)),
         close_probabilities=float(np.mean(difference <= bounds.tolerance)),
         worst_row=int(difference.argmax()),
         worst_difference=float(difference.max()),

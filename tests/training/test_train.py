@@ -4,8 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.svm import SVC
 
 from interlock.errors import InvalidTraining, NotFound, ParityFailed
+from interlock.model.answers import Answers
 from interlock.model.golden import compare
 from interlock.training.catalogue import find, names, parameters
 from interlock.training.convert import OnnxClassifier
@@ -126,3 +128,45 @@ def test_a_learner_sets_its_own_bounds_and_trusted_types():
 
     assert trained.skops_trusted_types == ["sklearn.tree._tree.Tree"]
     assert trained.metrics["parity_close_probabilities"] == 1.0
+
+
+class Unbalanced(Iris):
+    """Two classes of which one is rare."""
+
+    model = RandomForestClassifier()
+
+    def data(self):
+        rng = np.random.default_rng(0)
+        rows = rng.normal(size=(400, 2)).astype(np.float32)
+        labels = ((rows[:, 0] + 0.9 * rng.normal(size=400)) > 1).astype(np.int64)
+        return Dataset(rows, labels, ["a", "b"], ["no", "yes"])
+
+    def pipeline(self, params):
+        return self.model
+
+
+@pytest.mark.parametrize("trees", [10, 20, 25, 30, 70, 90, 250])
+def test_a_forest_whose_float32_sums_leave_0_to_1_is_trained_and_answers_probabilities(trees):
+    learner = Unbalanced()
+    learner.model = RandomForestClassifier(trees, random_state=0)
+
+    trained = train("unbalanced", learner, Iris.Params())
+
+    _, probabilities = OnnxClassifier(trained.onnx).predict(learner.data().rows)
+    assert 0 <= probabilities.min() <= probabilities.max() <= 1
+    assert trained.metrics["neg_log_loss"] < 0
+
+
+@pytest.mark.filterwarnings("ignore:.*1.11.*:FutureWarning")  # SVC(probability=True) is what people have
+def test_the_confidence_is_the_probability_of_the_label_that_is_answered():
+    """A support vector machine answers by its margin, which need not be where its probability is largest."""
+    learner = Unbalanced()
+    learner.model = SVC(probability=True, class_weight="balanced", random_state=0)
+    rows = np.asarray([[0.4, 0], [0.6, 0], [0.8, 0], [1.0, 0], [1.2, 0]], dtype=np.float32)
+    trained = train("svm", learner, Iris.Params())
+
+    answers = Answers.of(*OnnxClassifier(trained.onnx).predict(rows))
+
+    expected = trained.fitted.predict_proba(rows)[np.arange(5), trained.fitted.predict(rows)]
+    assert answers.confidence() == pytest.approx(expected, abs=1e-4)
+    assert answers.confidence().min() < 0.5

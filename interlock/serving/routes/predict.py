@@ -11,12 +11,13 @@ import numpy as np
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from interlock.errors import CorruptRecord, Damaged, DeliveryError, InvalidName, NotFound, Unreadable
+from interlock.model.answers import Answers
 from interlock.model.manifest import Rows
 from interlock.names import version_number
 from interlock.serving.answers import Columns, Record
 from interlock.serving.auth import predict_may_need_token
 from interlock.serving.body import LARGEST_ID, LONGEST_ID, Question, matrix, question, read_json
-from interlock.serving.model import Answers, Model, ModelFailed, NotInTime, VersionGone
+from interlock.serving.model import Model, ModelFailed, NotInTime, VersionGone
 from interlock.serving.prediction import Prediction
 from interlock.serving.problem import Problem, errors
 from interlock.serving.variants import Live, Variants

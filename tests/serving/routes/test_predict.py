@@ -154,7 +154,7 @@ def test_a_model_that_hangs_is_given_up(client, monkeypatch):
 
 
 def test_an_answer_that_is_not_finite_is_never_sent(client, monkeypatch):
-    from interlock.serving.model import Answers
+    from interlock.model.answers import Answers
 
     nan = Answers(np.zeros(1, dtype=np.int64), np.full((1, 3), np.nan, dtype=np.float32))
     monkeypatch.setattr("interlock.serving.in_process.OnnxModel.compute", lambda *_: nan)
