@@ -1,5 +1,6 @@
 """Split, fit, measure, convert: from a learner and its parameters to a trained model with its proof."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -12,8 +13,9 @@ from sklearn.model_selection import train_test_split
 
 from interlock.clock import utc_stamp
 from interlock.errors import InvalidTraining
-from interlock.model.manifest import Golden, Manifest, Rows
-from interlock.training.convert import INPUT, OUTPUTS, OnnxClassifier, check_parity, convert
+from interlock.model.manifest import MAX_BATCH, Golden, Manifest, Rows
+from interlock.training.convert import INPUT, OUTPUTS, OnnxClassifier, check_edges, check_parity, convert
+from interlock.training.edges import Edge, edges
 from interlock.training.learner import Dataset, Learner
 
 GOLDEN_ROWS = 32
@@ -63,7 +65,7 @@ def train(name: str, learner: Learner, params: BaseModel, data: Dataset | None =
 
     Raises:
         InvalidTraining: The data cannot be trained on; the message names the column.
-        ParityFailed: The ONNX says something else than scikit-learn.
+        ParityFailed: The ONNX says something else than scikit-learn, on held-out rows or at an edge of the data.
     """
     data = learner.data() if data is None else data
     check_data(data)
@@ -73,6 +75,8 @@ def train(name: str, learner: Learner, params: BaseModel, data: Dataset | None =
     onnx = convert(fitted, features=len(data.columns))
     classifier = OnnxClassifier(onnx)
     parity = check_parity(fitted, classifier, held_out.rows, learner.parity)
+    at_edges = edges(data.rows, data.features)
+    check_edges(fitted, classifier, at_edges, learner.parity)
     return Trained(
         learner=name,
         params=params.model_dump(mode="json"),
@@ -81,7 +85,7 @@ def train(name: str, learner: Learner, params: BaseModel, data: Dataset | None =
         held_out=held_out,
         metrics=measure(learner, classifier, held_out) | parity.as_metrics(),
         confusion=confusion_matrix(held_out.labels, classifier.predict(held_out.rows)[0]),
-        golden=_golden(classifier, held_out.rows),
+        golden=_golden(classifier, held_out.rows, at_edges),
         trained_at_utc=utc_stamp(),
         skops_trusted_types=learner.skops_trusted_types,
     )
@@ -135,9 +139,10 @@ def _split(data: Dataset, learner: Learner) -> tuple[Dataset, Dataset]:
     )
 
 
-def _golden(classifier: OnnxClassifier, rows: Rows) -> Golden:
-    """Return rows spread over the held-out ones, with the answers of the ONNX."""
-    chosen = rows[np.linspace(0, len(rows) - 1, min(GOLDEN_ROWS, len(rows)), dtype=int)]
+def _golden(classifier: OnnxClassifier, rows: Rows, at_edges: Sequence[Edge]) -> Golden:
+    """Return rows spread over the held-out ones, and one of each of the first edges, with the answers of the ONNX."""
+    spread = rows[np.linspace(0, len(rows) - 1, min(GOLDEN_ROWS, len(rows)), dtype=int)]
+    chosen = np.concatenate([spread, *(edge.rows[:1] for edge in at_edges[: MAX_BATCH - len(spread)])])
     labels, probabilities = classifier.predict(chosen)
     cells = chosen.astype(object)
     cells[np.isnan(chosen)] = None

@@ -40,7 +40,7 @@ def test_the_golden_rows_are_what_these_bytes_answer(iris):
     manifest = iris.manifest("run-1")
     labels, probabilities = OnnxClassifier(iris.onnx).predict(np.asarray(manifest.golden.rows, dtype=np.float32))
 
-    assert len(manifest.golden.rows) == 32
+    assert len(manifest.golden.rows) == 32 + 2 * 4
     assert compare(manifest.golden, labels, probabilities) == pytest.approx(0, abs=1e-6)
     assert manifest.sha256 == iris.sha256
     assert manifest.class_names == ["setosa", "versicolor", "virginica"]
