@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -39,4 +40,4 @@ def _plain(value: object) -> Any:
         return value.model_dump(mode="json")
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    return str(value)
+    return value.value if isinstance(value, Enum) else str(value)

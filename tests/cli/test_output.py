@@ -5,6 +5,7 @@ import json
 from interlock.cli.output import show_json, show_table
 from interlock.cli.status import Decision
 from interlock.records import Outcome
+from interlock.release.alias import AliasState
 
 
 def test_a_pipe_gets_every_cell_whole_and_in_columns(capsys):
@@ -22,7 +23,7 @@ def test_records_and_dataclasses_are_json(world, release, capsys):
     release(1)
     entry = world.store.entry("best_model", 1)
 
-    show_json({"record": entry, "shown": Decision.of(entry), "path": world.store.root})
+    show_json({"record": entry, "shown": Decision.of(entry), "path": world.store.root, "alias": AliasState.MOVED})
 
     told = json.loads(capsys.readouterr().out)
     assert told["record"]["outcome"] == Outcome.COMPLETED
@@ -40,3 +41,4 @@ def test_records_and_dataclasses_are_json(world, release, capsys):
         "outcome": "completed",
     }
     assert told["path"] == str(world.store.root)
+    assert told["alias"] == "moved by hand"
