@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.ports import free_ports
 from world.models import TOKEN, decide, iris, put
 
 from interlock.stack.processes import BIN, ROOT
@@ -98,8 +99,8 @@ def answer_of(url: str, app: subprocess.Popen[bytes]) -> dict[str, object]:
 @pytest.mark.slow
 def test_an_installed_interlock_brings_its_stack_up_in_an_empty_folder(wheel, tmp_path, home):
     programs = installed(wheel, tmp_path, "control")
-    ports = {"PREFECT": 4461, "MLFLOW": 5261, "SERVING": 8361, "SERVING_CONTROL": 8362}
-    given = clean() | {f"INTERLOCK_{name}_PORT": str(port) for name, port in ports.items()}
+    ports = zip(("PREFECT", "MLFLOW", "SERVING", "SERVING_CONTROL"), free_ports(4), strict=True)
+    given = clean() | {f"INTERLOCK_{name}_PORT": str(port) for name, port in ports}
     given |= {"INTERLOCK_HOME_FOLDER": str(home / "stack")}
 
     def interlock(*words: str) -> subprocess.CompletedProcess[str]:
