@@ -5,6 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 TRITON := .venv/triton
 CREDIT := .venv/credit
+BOOSTING := .venv/boosting
 DASK := .venv/dask
 FAST := not system and not slow and not faults
 # Most tests wait for servers, processes and disks more than they compute; a file's tests stay together.
@@ -14,6 +15,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 only = awk '/^($(1))==/ {on = 1} on {print} on && !/\\$$/ {on = 0}' requirements.lock
 without = awk '/^($(1))==/ {off = 1} !off {print} off && !/\\$$/ {off = 0}' requirements.lock
 CATBOOST := catboost|plotly
+BOOSTERS := xgboost|lightgbm|onnxmltools|imbalanced-learn|sklearn-compat
 DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
 .PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-network-of-triton test-states \
@@ -37,13 +39,13 @@ down: $(READY)          ## stop them; what they stored stays
 status: $(READY)        ## what runs, what is live, what disagrees
 	@$(BIN)/interlock status
 
-test: $(TRITON) $(CREDIT) $(DASK)         ## everything that this machine can run
+test: $(TRITON) $(CREDIT) $(BOOSTING) $(DASK)         ## everything that this machine can run
 	$(PYTEST)
 
 # The proofs, each whole; `make test` runs a sixth of their cases, another one after each commit.
 proof = FAULTS=all $(PYTEST) -m "faults or in_turn" $(addprefix tests/,$(1))
 
-test-faults: $(TRITON) $(CREDIT)  ## every case of every proof below, and the slow tests that run in turn
+test-faults: $(TRITON) $(CREDIT) $(BOOSTING)  ## every case of every proof below, and the slow tests that run in turn
 	$(call proof,)
 
 test-syscalls: $(READY) ## every system call on a file: SIGKILL, ENOSPC, EIO, EACCES; killed recoveries; full disks
@@ -73,7 +75,7 @@ test-steps: $(READY)    ## each step of a release: killed before, inside, after;
 test-worker: $(READY)   ## eight ways in which a release under a real worker is broken off
 	$(call proof,system/test_worker_scenarios.py)
 
-check: $(READY)         ## format, lint, types, imports, fast tests; what Triton, CatBoost or Dask is needed for is skipped without them
+check: $(READY)         ## format, lint, types, imports, fast tests; what Triton, CatBoost, boosters or Dask are needed for is skipped without them
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -102,7 +104,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv .venv
 	@$(call only,uv) > .venv/uv.lock
 	@$(BIN)/pip install -q --require-hashes -r .venv/uv.lock
-	@$(call without,nvidia-pytriton|$(CATBOOST)|$(DASKS)) > .venv/all.lock
+	@$(call without,nvidia-pytriton|$(CATBOOST)|$(BOOSTERS)|$(DASKS)) > .venv/all.lock
 	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes --compile-bytecode .venv/all.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
@@ -117,6 +119,12 @@ $(TRITON): $(READY)
 $(CREDIT): $(READY)
 	@$(call only,$(CATBOOST)) > .venv/credit.lock
 	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/credit.lock
+	@touch $@
+
+# The extra `boosting`, and the samplers that tests put into pipelines.
+$(BOOSTING): $(READY)
+	@$(call only,$(BOOSTERS)) > .venv/boosting.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r .venv/boosting.lock
 	@touch $@
 
 # The extra `dask`.

@@ -36,8 +36,8 @@ from blocks.feature_store import FeatureStore
 from blocks.model_repository import ModelRepository
 from demos.credit_table import credit_table
 from flows.batch_predict import batch_predict
-from interlock.model.manifest import Rows
-from interlock.model.rows import encode_table
+from interlock.model.rows import Tensors, encode_table
+from interlock.model.signature import Signature
 from interlock.records import Run
 from interlock.stack.processes import ROOT
 from interlock.store import Store, Writer
@@ -61,8 +61,8 @@ if __name__ == "__main__":
 """
 
 
-def prepare(home: Path) -> Path:
-    """Put a credit model where a release would, make the blocks, and return the model's file."""
+def prepare(home: Path) -> tuple[Path, Signature]:
+    """Put a credit model where a release would, make the blocks, and return the model's file and signature."""
     trained = train("credit_score", LEARNER, LEARNER.Params(), LEARNER.dataset(credit_table(10_000)))
     store, shelf = Store(home / "repository"), Shelf()
     candidate = shelf.put(1, trained.onnx, trained.manifest("benchmark"))
@@ -72,7 +72,7 @@ def prepare(home: Path) -> Path:
     ChatWebhook().save("dev", overwrite=True)
     FeatureStore(url=f"sqlite:///{home}/features.db").save("dev", overwrite=True)
     BatchFolder(root=home / "batches").save("dev", overwrite=True)
-    return store.paths("best_model").onnx(1)
+    return store.paths("best_model").onnx(1), trained.signature
 
 
 def write(path: Path, rows: int) -> Path:
@@ -86,28 +86,28 @@ def write(path: Path, rows: int) -> Path:
     return path
 
 
-def tensor(rows: int) -> Rows:
+def tensors(rows: int, signature: Signature) -> Tensors:
     """Return the same rows as the model takes them."""
-    piece = encode_table(credit_table(SEEN, seed=3), LEARNER.columns)
-    full = np.concatenate([piece, piece])[:65_536]
-    return np.concatenate([full] * (rows // 65_536 + 1))[:rows]
+    piece = encode_table(credit_table(SEEN, seed=3), signature)
+    full = np.resize(np.arange(SEEN), 65_536)
+    return piece[np.resize(full, rows)]
 
 
-def bare(onnx: Path) -> Callable[[Rows], None]:
+def bare(onnx: Path) -> Callable[[Tensors], None]:
     """Return onnxruntime with its defaults, all rows in one call."""
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    return lambda rows: session.run(None, {"input": rows}) and None
+    return lambda rows: session.run(None, rows.arrays) and None
 
 
-def tuned(onnx: Path) -> Callable[[Rows], None]:
+def tuned(onnx: Path) -> Callable[[Tensors], None]:
     """Return onnxruntime, each processor with its own calls of few rows."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
-    def answer(rows: Rows) -> None:
+    def answer(rows: Tensors) -> None:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(lambda n: session.run(None, {"input": rows[n : n + AT_ONCE]}), range(0, len(rows), AT_ONCE)))
+            list(pool.map(lambda n: session.run(None, rows[n : n + AT_ONCE].arrays), range(0, len(rows), AT_ONCE)))
 
     return answer
 
@@ -120,9 +120,9 @@ def timed(what: Callable[[], object]) -> tuple[float, float]:
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure_speed(home: Path, onnx: Path, count: int) -> list[tuple[str, str, str]]:
+def measure_speed(home: Path, onnx: Path, signature: Signature, count: int) -> list[tuple[str, str, str]]:
     """Answer the same rows in turns: bare, tuned, and by the flow."""
-    file, rows = write(home / "rows.parquet", count), tensor(count)
+    file, rows = write(home / "rows.parquet", count), tensors(count, signature)
     one, many = bare(onnx), tuned(onnx)
     taken: dict[str, list[tuple[float, float]]] = {"bare, one call": [], "bare, tuned": [], "batch_predict": []}
     for turn in range(TURNS):
@@ -172,8 +172,8 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="interlock-"))
     try:
         with prefect_test_harness(server_startup_timeout=120):
-            onnx = prepare(home)
-            table(f"Batches of {count:,} rows", measure_speed(home, onnx, count) + measure_memory(home))
+            onnx, signature = prepare(home)
+            table(f"Batches of {count:,} rows", measure_speed(home, onnx, signature, count) + measure_memory(home))
     finally:
         shutil.rmtree(home)
 

@@ -5,7 +5,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from interlock.model.manifest import Golden, Manifest
-from interlock.training.convert import OnnxClassifier
+from interlock.training.parity import Onnx
 from interlock.training.train import train
 from learners.iris import Iris, IrisParams
 
@@ -38,6 +38,6 @@ def large(megabytes: int) -> tuple[bytes, Manifest]:
         model.graph.node.insert(place, node)
     made = bytes(model.SerializeToString())
     golden = manifest.golden.rows[:2]
-    labels, probabilities = OnnxClassifier(made).predict(np.asarray(golden, dtype=np.float32))
-    answers = Golden(rows=golden, labels=labels.tolist(), probabilities=probabilities.tolist())
+    given = Onnx(made, manifest.signature).asked(golden)
+    answers = Golden(rows=golden, labels=given.labels.tolist(), probabilities=given.numbers.tolist())
     return made, manifest.model_copy(update={"golden": answers})

@@ -20,7 +20,6 @@ from statistics import median
 from typing import Any
 
 import httpx
-import numpy as np
 import psutil
 
 from benchmarks.models import MIB, iris, large
@@ -40,7 +39,7 @@ from interlock.release.steps import carry_out
 from interlock.settings import Settings
 from interlock.stack.processes import ROOT
 from interlock.store import Store
-from interlock.training.convert import OnnxClassifier
+from interlock.training.parity import Onnx
 
 CYCLES = 100
 CLIENTS = 8
@@ -108,12 +107,12 @@ def cycles(settings: Settings) -> list[tuple[str, str, str]]:
     ours, url = Ours(settings), settings.local_url("triton")
     models = [iris(c) for c in (1.0, 10.0, 5.0)]
     ours.release(ours.shelf.put(1, *models[0]))
-    truth = {1: _confidence(models[0][0])}
+    truth = {1: _confidence(*models[0])}
     started = time.monotonic()
     with load_apart(url, RATE, CLIENTS, triton_question("best_model")) as tally:
         for cycle in range(CYCLES):
             good, bad = 2 + 2 * cycle, 3 + 2 * cycle
-            truth |= {good: _confidence(models[(cycle + 1) % 2][0]), bad: _confidence(models[2][0])}
+            truth |= {good: _confidence(*models[(cycle + 1) % 2]), bad: _confidence(*models[2])}
             ours.release(ours.shelf.put(good, *models[(cycle + 1) % 2]))
             try:
                 ours.release(ours.shelf.put(bad, *models[2]), bad=True)
@@ -203,8 +202,8 @@ def measure_large(settings: Settings, server: subprocess.Popen[bytes]) -> list[t
     ]
 
 
-def _confidence(content: bytes) -> float:
-    return float(OnnxClassifier(content).predict(np.asarray(ROWS, dtype=np.float32))[1].max())
+def _confidence(content: bytes, manifest: Manifest) -> float:
+    return float(Onnx(content, manifest.signature).asked(ROWS).numbers.max())
 
 
 def main() -> None:

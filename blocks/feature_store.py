@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl, SecretStr
 from blocks.named import NamedBlock
 from interlock.adapters import feature_store
 from interlock.batch import answer_table
+from interlock.model.signature import Signature
 
 
 class FeatureStore(NamedBlock):
@@ -36,6 +37,6 @@ class FeatureStore(NamedBlock):
         """Return the database. Nothing is opened before the first question."""
         return feature_store.FeatureStore(self.url.get_secret_value(), self.timeout_s)
 
-    def answers(self, table: str) -> answer_table.AnswerTable:
-        """Return a table of answers in the database. Nothing is opened before its first call."""
-        return answer_table.AnswerTable(self.url.get_secret_value(), table, self.timeout_s)
+    def answers(self, table: str, signature: Signature) -> answer_table.AnswerTable:
+        """Return a table for a model's answers in the database. Nothing is opened before its first call."""
+        return answer_table.AnswerTable(self.url.get_secret_value(), table, signature, self.timeout_s)

@@ -84,7 +84,7 @@ def batch_predict(  # noqa: PLR0913, PLR0917 - each is a field of the form in th
             parts = parts_of(rows.groups(), chunk_rows)
             _score(place, store, work, pinned, rows, parts)
             if table:
-                steps.fill_table(tables, work, pinned, parts)
+                steps.fill_table(tables, store, work, pinned, parts)
             where = steps.publish(work)
         count = sum(part.rows for part in parts)
         also = f" and table {table}" if table else ""

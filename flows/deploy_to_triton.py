@@ -32,6 +32,7 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
     alias: str = "A",
     version: int | None = None,
     force: bool = False,  # noqa: FBT001, FBT002 - a check box in the Prefect UI
+    new_contract: bool = False,  # noqa: FBT001, FBT002
     registry: str = "dev",
     repository: str = "dev",
     triton: str = "dev",
@@ -46,6 +47,7 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
         alias: Under which the version goes live.
         version: The version; without it, the one that *alias* names in MLflow.
         force: Release bytes that failed before.
+        new_contract: Release it also if it takes or gives something else than what is live.
         registry: Name of the block MlflowRegistry.
         repository: Name of the block ModelRepository.
         triton: Name of the block TritonServer.
@@ -67,7 +69,7 @@ def deploy_to_triton(  # noqa: PLR0913, PLR0917 - each is a field of the form in
         announce.heard(serving_steps.ask_engines(env, model, alias, engines))
         candidate = registry_steps.resolve(mlflow, model, alias, version)
         announce.learned(candidate)
-        with released(env, candidate, engines, why="deployed", force=force) as delivery:
+        with released(env, candidate, engines, why="deployed", force=force, new_contract=new_contract) as delivery:
             steps.carry_out(delivery)
         return Completed(message=announce.released(delivery))
     return announce.ended

@@ -35,11 +35,12 @@ from tasks.run import this_run
 def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
     learner: str = "iris",
     params: dict[str, Any] | None = None,
-    metric: str = "accuracy",
-    threshold: float = 0.9,
+    metric: str | None = None,
+    threshold: float | None = None,
     beat_champion: bool = False,  # noqa: FBT001, FBT002 - a check box in the Prefect UI
     release: bool = True,  # noqa: FBT001, FBT002
     force: bool = False,  # noqa: FBT001, FBT002
+    new_contract: bool = False,  # noqa: FBT001, FBT002
     model: str = "best_model",
     alias: str = "A",
     registry: str = "dev",
@@ -54,11 +55,12 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
     Args:
         learner: Name of a file in `learners/`.
         params: The learner's parameters; `C` and `max_iter` for iris.
-        metric: What the gate compares, measured on held-out rows.
-        threshold: The metric must be above it.
+        metric: What the gate compares, measured on held-out rows; without it, the learner's own: accuracy, r2, ...
+        threshold: The metric must be above it; without it, the learner's own.
         beat_champion: Also ask that the metric is not below that of the version that is live for *alias*.
         release: False ends after the registration.
         force: Release bytes that failed before.
+        new_contract: Release it also if it takes or gives something else than what is live.
         model: Registered name in MLflow, and folder in the repository.
         alias: Under which the version goes live.
         registry: Name of the block MlflowRegistry.
@@ -86,7 +88,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         trained = training.train(plan, data)
         run = tracking.log_run(mlflow, trained)
         announce.run_id = run.run_id
-        verdict = training.judge(plan, trained, metric, threshold, champion)
+        verdict = training.judge(plan, trained, champion)
         tracking.close_run(mlflow, run, verdict)
         if not verdict.passed:
             return Completed(name="Rejected", message=announce.tell("REJECTED", verdict.reason))
@@ -96,7 +98,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         if not release:
             return Completed(name="Registered", message=announce.tell("REGISTERED", verdict.reason))
 
-        with released(env, candidate, [engine], why=verdict.reason, force=force) as delivery:
+        with released(env, candidate, [engine], why=verdict.reason, force=force, new_contract=new_contract) as delivery:
             steps.carry_out(delivery)
         return Completed(message=announce.released(delivery, verdict))
     return announce.ended

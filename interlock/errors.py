@@ -17,7 +17,8 @@ Every error of a delivery, and what to do about it.
     |  |- Garbled             an answer that our servers do not give: a proxy's page, another program
     |  |- InvalidRows         rows that a model does not take
     |  |- InvalidTraining     data or parameters that cannot be trained on
-    |  |- ParityFailed        the ONNX does not say what scikit-learn says
+    |  |- NotConvertible      no ONNX can be made of the model; the message names the step and what to do instead
+    |  |  `- ParityFailed     one was made, and it does not say what the model says
     |  |- OutOfTime           the release held the lock for as long as it may
     |  |- Stopped             an operator's rollback asked the release to stop
     |  |- AlreadyLive         what a rollback was asked for serves already
@@ -140,8 +141,12 @@ class InvalidTraining(Refused):
     """Data or parameters that cannot be trained on."""
 
 
-class ParityFailed(Refused):
-    """The ONNX does not say what scikit-learn says."""
+class NotConvertible(Refused):
+    """No ONNX that says the same can be made of the model; the message names the step, why, and what to do instead."""
+
+
+class ParityFailed(NotConvertible):
+    """An ONNX was made, and it does not say what the model says."""
 
 
 class OutOfTime(Refused):

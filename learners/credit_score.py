@@ -20,7 +20,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
-from interlock.model.manifest import Column
+from interlock.model.signature import Column, Dtype
 from interlock.training.table import TableLearner
 
 WITH_CATBOOST = find_spec("catboost") is not None
@@ -48,7 +48,7 @@ class CreditScore(TableLearner):
     class_names: ClassVar = ["Poor", "Standard", "Good"]
     columns: ClassVar = [
         Column(name="age"),
-        Column(name="occupation", nullable=True, categories=OCCUPATIONS),
+        Column(name="occupation", dtype=Dtype.STRING, nullable=True, categories=OCCUPATIONS),
         Column(name="annual_income", nullable=True),
         Column(name="monthly_balance", nullable=True),
         Column(name="bank_accounts"),
@@ -60,7 +60,7 @@ class CreditScore(TableLearner):
         Column(name="outstanding_debt"),
         Column(name="credit_utilization"),
         Column(name="credit_history_months", nullable=True),
-        Column(name="pays_minimum_only", nullable=True, categories=("no", "yes")),
+        Column(name="pays_minimum_only", dtype=Dtype.STRING, nullable=True, categories=("no", "yes")),
     ]
     skops_trusted_types: ClassVar = (
         ["catboost.core.CatBoostClassifier", "numpy.dtype"]
@@ -75,14 +75,15 @@ class CreditScore(TableLearner):
 
     def pipeline(self, params: CreditParams) -> BaseEstimator:
         """Return imputers, scaler and classifier."""
-        numbers = [place for place, column in enumerate(self.columns) if not column.categories]
-        categories = [place for place, column in enumerate(self.columns) if column.categories]
-        codes = [np.arange(len(self.columns[place].categories)) for place in categories]
-        one_hot = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+        numbers = [column.name for column in self.columns if not column.categories]
+        texts = [column.name for column in self.columns if column.categories]
+        categories = [np.array(column.categories, dtype=object) for column in self.columns if column.categories]
+        impute = SimpleImputer(strategy="most_frequent", missing_values="")
+        one_hot = OneHotEncoder(categories=categories, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
         prepare = ColumnTransformer(
             [
                 ("numbers", make_pipeline(SimpleImputer(strategy="median"), RobustScaler()), numbers),
-                ("categories", make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot), categories),
+                ("texts", make_pipeline(impute, one_hot), texts),
             ]
         )
         return make_pipeline(prepare, self._classifier(params))

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
@@ -10,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from interlock.training.learner import Dataset, Learner
+from interlock.training.dataset import Dataset
+from interlock.training.learner import Learner
 
 
 class IrisParams(BaseModel):
@@ -31,13 +31,9 @@ class Iris(Learner):
 
     def data(self) -> Dataset:
         """Return the 150 flowers."""
-        bunch = load_iris()
-        return Dataset(
-            rows=bunch.data.astype(np.float32),
-            labels=bunch.target.astype(np.int64),
-            columns=[name.removesuffix(" (cm)").replace(" ", "_") for name in bunch.feature_names],
-            class_names=[str(name) for name in bunch.target_names],
-        )
+        bunch = load_iris(as_frame=True)
+        flowers = bunch.frame.rename(columns=lambda name: name.removesuffix(" (cm)").replace(" ", "_"))
+        return Dataset.of(flowers, target="target", class_names=bunch.target_names)
 
     def pipeline(self, params: IrisParams) -> BaseEstimator:
         """Return scaler and logistic regression."""

@@ -5,7 +5,6 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 from prefect.logging import get_run_logger
 
 from blocks.feature_store import FeatureStore
@@ -14,6 +13,7 @@ from interlock.batch.folder import Work
 from interlock.batch.parts import Batch, Part, Question, check_not_refused, pinned
 from interlock.batch.rows_file import Piece, RowsFile, write_rows
 from interlock.errors import Broken, Refused
+from interlock.model.answers import Answers
 from interlock.names import alias_name, model_name, table_name, version_number
 from interlock.serving.in_process import OnnxModel, OnnxSource, stopping_after
 from interlock.store import Store
@@ -106,10 +106,11 @@ def begin(store: Store, work: Work, batch: Batch, file: RowsFile | None, tables:
         Refused: The table is another one.
         Unreachable: Its database does not answer.
     """
+    signature = store.manifest(batch.question.model, batch.version).signature
     if file:
-        file.check(store.manifest(batch.question.model, batch.version).columns)
+        file.check(signature.columns)
     if batch.question.table:
-        tables.answers(batch.question.table).check()
+        tables.answers(batch.question.table, signature).check()
     work.begin(batch)
 
 
@@ -147,14 +148,15 @@ def score(store: Store, work: Work, batch: Batch, rows: RowsFile, part: Part) ->
     model = loaded(store.root, batch.question.model, batch.version, batch.sha256)
     pieces = rows.pieces(part, model.manifest.columns, batch.question.chunk_rows)
     answered = (_answered(model, piece) for piece in pieces)
-    return write_answers(work.part(part), batch, model.manifest.class_names, answered)
+    return write_answers(work.part(part), batch, model.manifest.signature, answered)
 
 
 @step(timeout_s=LONGEST_S)
-def fill_table(tables: FeatureStore, work: Work, batch: Batch, parts: list[Part]) -> int:
+def fill_table(tables: FeatureStore, store: Store, work: Work, batch: Batch, parts: list[Part]) -> int:
     """Write all answers to a table, in one transaction, in place of those that a killed run left; return how many."""
     pieces = (piece for part in parts for piece in read_answers(work.part(part), batch.question.chunk_rows))
-    return tables.answers(str(batch.question.table)).fill(batch.name, pieces)
+    signature = store.manifest(batch.question.model, batch.version).signature
+    return tables.answers(str(batch.question.table), signature).fill(batch.name, pieces)
 
 
 @step(retries=0)
@@ -180,20 +182,20 @@ def loaded(root: Path, model: str, version: int, sha256: str) -> OnnxModel:
 
 
 def _answered(model: OnnxModel, piece: Piece) -> Answered:
-    tensor = piece.tensor(model.manifest.columns)
+    signature = model.manifest.signature
+    rows = piece.tensors(signature)
     with stopping_after(PIECE_S) as options:
         try:
-            answers = [model.compute(tensor[n : n + AT_ONCE], options) for n in range(0, len(tensor), AT_ONCE)]
+            parts = [model.compute(rows[n : n + AT_ONCE], options) for n in range(0, max(len(rows), 1), AT_ONCE)]
+            answers = Answers.joined(parts)
         except Exception as error:  # onnxruntime raises eleven classes without a common base
-            msg = f"{model.name} v{model.version} cannot answer the {len(tensor)} rows from row {piece.first}: {error}"
+            msg = f"{model.name} v{model.version} cannot answer the {len(rows)} rows from row {piece.first}: {error}"
             raise Broken(msg) from error
-    labels = np.concatenate([answer.labels for answer in answers])
-    confidences = np.concatenate([answer.confidence() for answer in answers])
-    strange = ~np.isfinite(confidences) | (labels < 0) | (labels >= len(model.manifest.class_names))
+    strange = answers.strange(signature)
     if strange.any():
         msg = f"{model.name} v{model.version} answers nonsense to row {piece.first + int(strange.argmax())}"
         raise Broken(msg)
-    return Answered(piece.first, piece.customers(), labels, confidences)
+    return Answered(piece.first, piece.customers(), answers)
 
 
 def _query(learner: str) -> str:

@@ -3,7 +3,7 @@
 from prefect.logging import get_run_logger
 
 from blocks.feature_store import FeatureStore
-from interlock.training.learner import Dataset
+from interlock.training.dataset import Dataset
 from interlock.training.table import TableLearner
 from interlock.training.train import check_data
 from tasks.step import step
@@ -20,5 +20,5 @@ def read(store: FeatureStore, learner: TableLearner) -> Dataset:
     """
     data = learner.dataset(store.connect().read(store.query or learner.query))
     check_data(data)
-    get_run_logger().info("read %d rows of %d columns", len(data.rows), len(data.columns))
+    get_run_logger().info("read %d rows of %d columns", len(data), len(data.columns))
     return data

@@ -17,12 +17,13 @@ from interlock.release.gate import Verdict
 from interlock.store import Store
 from interlock.training.train import Trained
 from tasks.step import step
+from tasks.training import Champion
 
 
 @step(retries=1)
-def champion(registry: MlflowRegistry, store: Store, model: str, alias: str, *, compare: bool) -> bytes | None:
+def champion(registry: MlflowRegistry, store: Store, model: str, alias: str, *, compare: bool) -> Champion | None:
     """
-    Return the ONNX that is live for the alias, if it is to be compared with and there is one.
+    Return the version that is live for the alias, if it is to be compared with and there is one.
 
     Raises:
         DigestMismatch: The repository lost the bytes that are live, and MLflow has others.
@@ -31,10 +32,11 @@ def champion(registry: MlflowRegistry, store: Store, model: str, alias: str, *, 
     if live is None or not compare:
         return None
     version = live.active_version
+    signature = store.manifest(model, version).signature
     with suppress(Damaged, NotFound, Unreadable):
-        return store.onnx(model, version, live.sha256)
+        return Champion(version, store.onnx(model, version, live.sha256), signature)
     lost = Candidate(model=model, alias=alias, version=version, run_id=live.run_id, sha256=live.sha256)
-    return _fetched(registry.connect(), lost)
+    return Champion(version, _fetched(registry.connect(), lost), signature)
 
 
 @step()

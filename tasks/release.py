@@ -3,7 +3,7 @@
 from prefect.logging import get_run_logger
 from prefect.tasks import Task
 
-from interlock.errors import DigestRefused
+from interlock.errors import ContractChanged, DigestRefused
 from interlock.release import steps
 from interlock.release.steps import STEPS, Release, Step
 from tasks.step import RETRIES, may_try_again, step
@@ -28,11 +28,15 @@ def carry_out(release: Release) -> None:
 
     Raises:
         DigestRefused: These bytes failed before; the message names the parameter that tries them all the same.
+        ContractChanged: It takes or gives something else than what is live; the message names the parameter.
     """
     try:
         steps.carry_out(release, lambda of, what: TASKS[of.name](what))
     except DigestRefused as refused:
         refused.way_out = "force=true tries it all the same"
+        raise
+    except ContractChanged as changed:
+        changed.way_out = "new_contract=true releases it all the same; so does a model name of its own"
         raise
     if release.alias_pending is not None:
         get_run_logger().warning("alias %s stays pending: %s", release.candidate.alias, release.alias_pending)

@@ -14,8 +14,8 @@ from pyarrow import compute, parquet
 
 from interlock.batch.parts import CUSTOMER, Part
 from interlock.errors import InvalidRows, NotFound, Unreadable
-from interlock.model.manifest import Column, Rows
-from interlock.model.rows import Table, check_columns, encode_table
+from interlock.model.rows import Array, Table, Tensors, check_columns, encode_table, encoded_column
+from interlock.model.signature import Column, Dtype, Signature
 from interlock.store.durable import sync_file
 
 BUFFER = 1 << 20
@@ -36,15 +36,15 @@ class Piece:
     first: int
     cells: pa.RecordBatch
 
-    def tensor(self, columns: Sequence[Column]) -> Rows:
+    def tensors(self, signature: Signature) -> Tensors:
         """
-        Return the rows as the model takes them, shape (n, features).
+        Return the rows as the model takes them.
 
         Raises:
             InvalidRows: A value is not valid for its column.
         """
-        table = {column.name: _numpy(self._column(column.name, LONGEST_CELL)) for column in columns}
-        return encode_table(table, columns, self.first)
+        table = {column.name: _numpy(self._column(column.name, LONGEST_CELL)) for column in signature.columns}
+        return encode_table(table, signature, self.first)
 
     def customers(self) -> pa.Array:
         """
@@ -190,14 +190,15 @@ def write_rows(path: Path, tables: Iterable[Table], columns: Sequence[Column]) -
     Raises:
         InvalidRows: A column is missing, or a value is not valid for its column; the message names both.
     """
-    features = [pa.field(column.name, pa.string() if column.categories else pa.float32()) for column in columns]
+    features = [pa.field(column.name, _kind_of(column)) for column in columns]
     schema, first = pa.schema([*features, pa.field(CUSTOMER, pa.string())]), 0
     with parquet.ParquetWriter(path, schema, write_page_checksum=True) as file:
         for table in tables:
-            tensor = encode_table(table, columns, first)
-            arrays = [_arrow(tensor[:, place], column) for place, column in enumerate(columns)]
-            file.write_batch(pa.record_batch([*arrays, _customers(table, len(tensor))], schema=schema))
-            first += len(tensor)
+            check_columns(table, columns)
+            arrays = [_arrow(encoded_column(table[column.name], column, first), column) for column in columns]
+            rows = len(arrays[0])
+            file.write_batch(pa.record_batch([*arrays, _customers(table, rows)], schema=schema))
+            first += rows
     sync_file(path)
     return first
 
@@ -227,12 +228,19 @@ def _decoded(cells: pa.Array) -> pa.Array:
     return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
 
 
-def _arrow(codes: Rows, column: Column) -> pa.Array:
-    """Return a column of a tensor; a category by its name again, so that it is checked as every other file is."""
-    missing = np.isnan(codes)
-    if not column.categories:
-        return pa.array(codes, pa.float32(), mask=missing)
-    places = pa.array(np.where(missing, 0, codes).astype(np.int32), mask=missing)
+def _kind_of(column: Column) -> pa.DataType:
+    kinds = {Dtype.FLOAT64: pa.float64(), Dtype.INT64: pa.int64(), Dtype.BOOL: pa.bool_(), Dtype.STRING: pa.string()}
+    return pa.string() if column.categories else kinds.get(column.dtype, pa.float32())
+
+
+def _arrow(cells: Array, column: Column) -> pa.Array:
+    """Return an encoded column; a category by its name again, so that it is checked as every other file is."""
+    if column.dtype is Dtype.STRING:
+        return pa.array([text or None for text in cells.tolist()], pa.string())
+    missing = np.isnan(cells)
+    if not column.is_coded:
+        return pa.array(np.where(missing, 0, cells), mask=missing).cast(_kind_of(column), safe=False)
+    places = pa.array(np.where(missing, 0, cells).astype(np.int32), mask=missing)
     return pa.DictionaryArray.from_arrays(places, pa.array(column.categories, pa.string())).dictionary_decode()
 
 

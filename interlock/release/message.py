@@ -19,7 +19,7 @@ def message(what: str, subject: str, why: str = "", serves: str | None = None) -
 
 def of_release(release: Release) -> str:
     """Return why a release was made, and what is not yet as decided."""
-    return "; ".join(filter(None, [release.journal.why, *release.late]))
+    return "; ".join(filter(None, [release.journal.why, *_changes(release), *release.late]))
 
 
 def of_rollback(rollback: Release) -> str:
@@ -28,7 +28,11 @@ def of_rollback(rollback: Release) -> str:
     left = journal.left_behind
     behind = f"v{left.active_version} is left behind, and refused from now on" if left else ""
     by = f"{journal.why or 'no reason given'} (by {journal.run.who})"
-    return "; ".join(filter(None, [by, behind, *rollback.late]))
+    return "; ".join(filter(None, [by, behind, *_changes(rollback), *rollback.late]))
+
+
+def _changes(release: Release) -> list[str]:
+    return [f"clients find that it {change}" for change in release.contract_changes]
 
 
 def serving(current: Current, alias: str, seen: Sequence[Sighting]) -> str:

@@ -32,6 +32,7 @@ def released(
     *,
     why: str = "",
     force: bool = False,
+    new_contract: bool = False,
     since: Current | None = None,
 ) -> Iterator[Release]:
     """
@@ -45,6 +46,7 @@ def released(
         engines: What it is released to; each is enrolled as it is given, also if it was enrolled otherwise before.
         why: For the record.
         force: Release bytes that failed before.
+        new_contract: Release it also if it takes or gives something else than what is live.
         since: Refuse the release if the decision has changed since this one was read.
 
     Raises:
@@ -63,7 +65,8 @@ def released(
             check_same_decision(store.current(candidate.model), since)
         enrolled = store.current(candidate.model).variants.get(candidate.alias)
         taking_part = connected(engines, enrolled.engines if enrolled else (), env.engine_for)
-        with _undone_on_failure(env, Release(env, writer, candidate, taking_part, why, force=force)) as release:
+        release = Release(env, writer, candidate, taking_part, why, force=force, new_contract=new_contract)
+        with _undone_on_failure(env, release):
             yield release
 
 

@@ -53,6 +53,11 @@ class Rollback(Release):
     def trial(self) -> None:
         """Nothing is tried: the version was live."""
 
+    def _check_contract(self) -> None:
+        """A way back is taken also across a change of what the model takes or gives; that is said, not asked."""
+        self.new_contract = True
+        super()._check_contract()
+
     def commit(self) -> Current:
         """Write the decision, and refuse from now on what it leaves behind."""
         current = super().commit()

@@ -47,6 +47,7 @@ class Release:
 
     Args:
         patient: Whether the running step will be tried again: until then a replica that does not answer is waited for.
+        contract_changes: What clients of the live version will find changed, each as a person reads it.
     """
 
     kind: ClassVar[Kind] = "release"
@@ -62,10 +63,13 @@ class Release:
         why: str,
         *,
         force: bool,
+        new_contract: bool = False,
     ) -> None:
         """Made by `interlock.release.open`, inside the lock."""
         self.writer = writer
         self.force = force
+        self.new_contract = new_contract
+        self.contract_changes: list[str] = []
         self.patient = False
         self.candidate = candidate
         self.engines = engines
@@ -103,13 +107,14 @@ class Release:
 
         Raises:
             DigestMismatch: The registry's bytes are not the trained ones.
-            ContractChanged: It takes or gives something else than what is live.
+            ContractChanged: It takes or gives something else than what is live, and nobody said that this is wanted.
         """
-        with self._step("materialize"):
+        with self._step("materialize") as details:
             self.writer.materialize(
                 self.candidate, lambda artifact, target: self.registry.fetch(self.candidate, artifact, target)
             )
             self._check_contract()
+            details.extend(f"new contract: it {change}" for change in self.contract_changes)
 
     def trial(self) -> None:
         """
@@ -207,10 +212,12 @@ class Release:
         store, live = self.writer.store, self.before.variants.get(self.candidate.alias)
         if live is None:
             return
-        old = store.manifest(self.candidate.model, live.active_version).contract
-        new = store.manifest(self.candidate.model, self.candidate.version).contract
-        if new != old:
-            msg = f"{self._name} takes and gives {new}, v{live.active_version} {old}: give it a model name of its own"
+        old = store.manifest(self.candidate.model, live.active_version).signature
+        new = store.manifest(self.candidate.model, self.candidate.version).signature
+        self.contract_changes = new.changes_from(old)
+        if self.contract_changes and not self.new_contract:
+            changes = "; it ".join(self.contract_changes)
+            msg = f"clients of v{live.active_version} would find {self._name} changed: it {changes}"
             raise ContractChanged(msg)
 
     def _plan(self, run: Run, why: str) -> Journal:

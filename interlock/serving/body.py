@@ -16,8 +16,9 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interlock.errors import InvalidRows
-from interlock.model.manifest import Manifest, Rows
-from interlock.model.rows import encode_rows
+from interlock.model.manifest import Manifest
+from interlock.model.rows import Tensors, encode_rows
+from interlock.model.signature import Role
 from interlock.serving.problem import Problem
 
 KEYS = {"rows", "ids", "probabilities"}
@@ -135,15 +136,18 @@ def _some_rows(rows: object, max_rows: int) -> list[Any]:
     return rows
 
 
-def matrix(question: Question, manifest: Manifest) -> Rows:
+def tensors(question: Question, manifest: Manifest) -> Tensors:
     """
-    Return the rows as the model takes them: shape (n, features), float32.
+    Return the rows as the model takes them.
 
     Raises:
         Problem: 422; the message names the row and the column.
     """
+    numbers = manifest.signature.numbers
+    if question.probabilities and (numbers is None or numbers.role is Role.VALUE):
+        raise _invalid("probabilities: this model gives neither probabilities nor scores")
     try:
-        return encode_rows(question.rows, manifest.columns)
+        return encode_rows(question.rows, manifest.signature)
     except InvalidRows as error:
         raise _invalid(str(error)) from error
 

@@ -20,7 +20,8 @@ from interlock.clock import utc_stamp
 from interlock.errors import Refused, TooSlow
 from interlock.model.answers import Answers
 from interlock.model.golden import compare
-from interlock.model.manifest import Manifest, Rows
+from interlock.model.manifest import Manifest
+from interlock.model.rows import Tensors, encode_rows
 from interlock.model.session import NotOpened, opened
 from interlock.model.trial import Limits
 from interlock.records import Current, Variant
@@ -40,7 +41,7 @@ class OnnxModel(Model):
     session: onnxruntime.InferenceSession = field(repr=False)
     turns: CapacityLimiter = field(repr=False)
 
-    async def answer(self, rows: Rows, timeout_s: float) -> Answers:
+    async def answer(self, rows: Tensors, timeout_s: float) -> Answers:
         """Compute in a thread; a model that hangs is told to stop, and left behind."""
         options = run_options()
         try:
@@ -52,7 +53,7 @@ class OnnxModel(Model):
         except Exception as error:  # onnxruntime raises eleven classes without a common base
             raise ModelFailed from error
 
-    async def _in_turn(self, rows: Rows, options: onnxruntime.RunOptions) -> Answers:
+    async def _in_turn(self, rows: Tensors, options: onnxruntime.RunOptions) -> Answers:
         """Compute when it is its turn, which is over when nothing computes any more, whoever went away before."""
         turn = object()
         await self.turns.acquire_on_behalf_of(turn)
@@ -64,16 +65,17 @@ class OnnxModel(Model):
         """Compute the golden rows here."""
         with stopping_after(timeout_s) as options:
             try:
-                answers = self.compute(self.manifest.golden.tensor, options)
+                rows = encode_rows(self.manifest.golden.rows, self.manifest.signature)
+                answers = self.compute(rows, options)
             except Exception as error:
                 msg = f"v{self.version} cannot infer its golden rows within {timeout_s:g} s: {error}"
                 raise (TooSlow if options.terminate else Refused)(msg) from error
-        compare(self.manifest.golden, answers.labels, answers.probabilities)
+        compare(self.manifest.golden, answers)
 
-    def compute(self, rows: Rows, options: onnxruntime.RunOptions) -> Answers:
-        """Return the answers for *rows*, shape (n, features); another thread may set `options.terminate`."""
-        labels, probabilities = self.session.run(self.manifest.outputs, {self.manifest.input_name: rows}, options)
-        return Answers.of(labels, probabilities)
+    def compute(self, rows: Tensors, options: onnxruntime.RunOptions) -> Answers:
+        """Return the answers for n rows; another thread may set `options.terminate`."""
+        signature = self.manifest.signature
+        return Answers.of(signature, self.session.run(signature.output_names, rows.arrays, options))
 
 
 def run_options() -> onnxruntime.RunOptions:
@@ -134,9 +136,13 @@ class OnnxSource:
         except NotOpened as error:
             msg = f"{self._model} v{version} does not load: {error}"
             raise Refused(msg) from error
-        inputs = [node.name for node in session.get_inputs()]
+        inputs = {node.name for node in session.get_inputs()}
         outputs = {node.name for node in session.get_outputs()}
-        if inputs != [manifest.input_name] or not set(manifest.outputs) <= outputs:
-            msg = f"{self._model} v{version} takes {inputs} and gives {sorted(outputs)}, not {manifest.contract}"
+        wanted, given = {one.name for one in manifest.signature.inputs}, set(manifest.signature.output_names)
+        if inputs != wanted or not given <= outputs:
+            msg = (
+                f"{self._model} v{version} takes {sorted(inputs)} and gives {sorted(outputs)}, "
+                f"not {sorted(wanted)} and {sorted(given)} as its manifest says"
+            )
             raise Refused(msg)
         return session

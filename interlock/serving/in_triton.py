@@ -17,12 +17,13 @@ from tritonclient.http.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from interlock.adapters.http import HttpClient, trusted
-from interlock.adapters.triton.infer import infer
+from interlock.adapters.triton.infer import DATATYPES, infer
 from interlock.clock import utc_stamp
 from interlock.errors import Damaged, NotFound, Refused, Unreachable
 from interlock.model.answers import Answers
 from interlock.model.golden import compare
-from interlock.model.manifest import MAX_BATCH, Manifest, Rows
+from interlock.model.manifest import MAX_BATCH, Manifest
+from interlock.model.rows import Tensors
 from interlock.records import Current, Variant
 from interlock.serving.model import Model, ModelFailed, NotInTime, VersionGone
 from interlock.serving.version_files import checked_manifest
@@ -47,7 +48,7 @@ class TritonClient:
         self.trusted = trusted() if self.url.startswith("https://") else None
         self._client: InferenceServerClient | None = None
 
-    async def infer(self, folder: str, version: int, manifest: Manifest, rows: Rows) -> Answers:
+    async def infer(self, folder: str, version: int, manifest: Manifest, rows: Tensors) -> Answers:
         """Infer *rows*, at most MAX_BATCH at a time, by a version of a folder."""
         if self._client is None:
             address = self.url.partition("://")[2]
@@ -55,9 +56,7 @@ class TritonClient:
                 address, conn_limit=CONNECTIONS, ssl=bool(self.trusted), ssl_context=self.trusted
             )
         parts = [rows[start : start + MAX_BATCH] for start in range(0, len(rows), MAX_BATCH)]
-        answers = [await self._infer(self._client, folder, version, manifest, part) for part in parts]
-        labels = np.concatenate([answer.labels for answer in answers])
-        return Answers(labels, np.concatenate([answer.probabilities for answer in answers]))
+        return Answers.joined([await self._infer(self._client, folder, version, manifest, part) for part in parts])
 
     async def close(self) -> None:
         """Close the pool."""
@@ -66,13 +65,15 @@ class TritonClient:
 
     @staticmethod
     async def _infer(
-        client: InferenceServerClient, folder: str, version: int, manifest: Manifest, rows: Rows
+        client: InferenceServerClient, folder: str, version: int, manifest: Manifest, rows: Tensors
     ) -> Answers:
-        tensor = InferInput(manifest.input_name, list(rows.shape), "FP32")
-        tensor.set_data_from_numpy(np.ascontiguousarray(rows))
-        result = await client.infer(folder, [tensor], model_version=str(version))
-        label, probabilities = (result.as_numpy(name) for name in manifest.outputs)
-        return Answers.of(label.reshape(len(rows)), probabilities)
+        tensors = []
+        for given in manifest.signature.inputs:
+            array = rows.arrays[given.name]
+            tensors.append(InferInput(given.name, list(array.shape), DATATYPES[given.dtype]))
+            tensors[-1].set_data_from_numpy(np.ascontiguousarray(array))
+        result = await client.infer(folder, tensors, model_version=str(version))
+        return Answers.of(manifest.signature, [result.as_numpy(name) for name in manifest.signature.output_names])
 
 
 def _base(url: str) -> str:
@@ -94,7 +95,7 @@ class TritonModel(Model):
     folder: str
     client: TritonClient = field(repr=False)
 
-    async def answer(self, rows: Rows, timeout_s: float) -> Answers:
+    async def answer(self, rows: Tensors, timeout_s: float) -> Answers:
         """Ask Triton for exactly this version."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -120,8 +121,7 @@ class TritonModel(Model):
         except (NotFound, Refused) as error:
             msg = f"Triton does not have {self.folder} v{self.version} ready"
             raise Unreachable(msg) from error
-        answer = infer(http, path, self.manifest, self.manifest.golden.rows)
-        compare(self.manifest.golden, answer.labels, answer.probabilities)
+        compare(self.manifest.golden, infer(http, path, self.manifest, self.manifest.golden.rows).answers)
 
 
 class TritonSource:

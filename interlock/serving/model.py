@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from interlock.model.answers import Answers
-from interlock.model.manifest import Manifest, Rows
+from interlock.model.manifest import Manifest
+from interlock.model.rows import Tensors
 from interlock.records import Current, Variant
 
 
@@ -48,9 +49,9 @@ class Model(ABC):
         return self.version, self.manifest.sha256
 
     @abstractmethod
-    async def answer(self, rows: Rows, timeout_s: float) -> Answers:
+    async def answer(self, rows: Tensors, timeout_s: float) -> Answers:
         """
-        Return the answers for *rows*, shape (n, features).
+        Return the answers for n rows.
 
         Raises:
             ModelFailed: It could not compute an answer.

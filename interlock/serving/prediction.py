@@ -1,10 +1,12 @@
 """One answered request: what a client gets, and what the prediction log needs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from interlock.model.answers import Answers
-from interlock.model.manifest import Rows
+from interlock.model.named import as_text, confidences, labelled, named
+from interlock.model.signature import Role, Signature
 from interlock.serving.body import Question
 from interlock.serving.model import Model
 
@@ -15,7 +17,6 @@ class Prediction:
     Rows with their answers, by the version that computed them.
 
     Args:
-        rows: shape (n, features), float32.
         elapsed_ms: From the request's first line to its answer.
     """
 
@@ -23,7 +24,6 @@ class Prediction:
     alias: str
     model: Model
     question: Question
-    rows: Rows
     answers: Answers
     elapsed_ms: float
 
@@ -32,33 +32,39 @@ class Prediction:
         if self.question.shape == "columns":
             return self._columns()
         records = [
-            {"customer_id": customer, "predict": name, "confidence": confidence, **self._by()}
-            for customer, name, confidence in zip(
-                self.question.ids or (), self.names(), self.confidences(), strict=True
+            {"customer_id": customer, "predict": answer, "confidence": confidence, **self._by}
+            for customer, answer, confidence in zip(
+                self.question.ids or (), named(self.answers, self._signature), self.confidences(), strict=True
             )
         ]
         return records[0] if self.question.shape == "record" else records
 
-    def names(self) -> list[str]:
-        """Return the name of each row's class."""
-        return [self.model.manifest.class_names[label] for label in self.answers.labels.tolist()]
+    def as_text(self) -> list[str]:
+        """Return the answer to each row, as the prediction log has it."""
+        return as_text(self.answers, self._signature)
 
-    def confidences(self) -> list[float]:
-        """Return the probability of each row's class."""
-        return [float(confidence) for confidence in self.answers.confidence().tolist()]
+    def confidences(self) -> list[float | None]:
+        """Return the probability of each row's class; None where there is no such thing."""
+        return confidences(self.answers)
 
     def _columns(self) -> dict[str, Any]:
         content: dict[str, Any] = {
-            "prediction": self.answers.labels.tolist(),
+            "prediction": labelled(self.answers, self._signature),
             "confidence": self.confidences(),
-            **self._by(),
+            **self._by,
         }
         if self.question.ids is not None:
             content["ids"] = self.question.ids
-        if self.question.probabilities:
-            content["probabilities"] = self.answers.probabilities.tolist()
+        if self.question.probabilities and self.answers.numbers is not None:
+            key = "probabilities" if self.answers.role is Role.PROBABILITIES else "scores"
+            content[key] = self.answers.numbers.tolist()
         return content
 
+    @property
+    def _signature(self) -> Signature:
+        return self.model.manifest.signature
+
+    @cached_property
     def _by(self) -> dict[str, Any]:
         return {
             "model": self.model.name,

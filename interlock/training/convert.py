@@ -1,149 +1,184 @@
 """
-scikit-learn -> ONNX: one float tensor in, `label` and `probabilities` out; and whether both say the same.
+A fitted model -> ONNX: the tensors of its dataset in, labels and numbers out.
 
-The opset is one that the onnxruntime of Triton's older images knows too. A model whose values are large beside their
-spread (ids, epoch seconds) loses digits in float32: parity finds that.
+The opset is the lowest that the converter takes, from one that the onnxruntime of Triton's older images knows up to
+the highest that engines take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from onnx import ModelProto
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 
-from interlock.errors import InvalidTraining, ParityFailed
-from interlock.model.answers import Answers
-from interlock.model.manifest import Labels, Rows
-from interlock.model.session import opened
-from interlock.training.edges import Edge
-from interlock.training.learner import ParityBounds
+from interlock.errors import NotConvertible
+from interlock.model.session import NotOpened, opened
+from interlock.model.signature import Dtype, Input, Output, Role, Signature, Task
+from interlock.training.converters import prepared, register_for
+from interlock.training.dataset import INPUT, Dataset, tensors_of
+from interlock.training.graph import Graph
+from interlock.training.refusals import why_not
 
-INPUT = "input"
-OUTPUTS = ["label", "probabilities"]
-OPSET = {"": 17, "ai.onnx.ml": 3}
-
-TIE = 1e-6
-"""Probabilities that differ by less are those of a tie."""
-
-
-def convert(fitted: BaseEstimator, features: int) -> bytes:
-    """Return the fitted classifier as the bytes of an ONNX file: `input` (n, features) float32."""
-    model = to_onnx(
-        fitted,
-        initial_types=[(INPUT, FloatTensorType([None, features]))],
-        options={"zipmap": False},
-        target_opset=OPSET,
-    )
-    return bytes(model.SerializeToString())
-
-
-class OnnxClassifier:
-    """The answers of onnxruntime for the bytes of an ONNX file."""
-
-    def __init__(self, onnx: bytes) -> None:
-        """Load as the engines do. Raises NotOpened."""
-        self._session = opened(onnx)
-
-    def predict(self, rows: Rows) -> tuple[Labels, npt.NDArray[np.float32]]:
-        """Return labels, shape (n,), and probabilities, shape (n, classes), of *rows*, shape (n, features)."""
-        answers = Answers.of(*self._session.run(OUTPUTS, {INPUT: rows}))
-        return answers.labels, answers.probabilities
+OPSETS = range(17, 22)
+ML_OPSET = 3
+LABEL = "label"
+TENSORS = {Dtype.FLOAT32: FloatTensorType, Dtype.FLOAT64: DoubleTensorType, Dtype.STRING: StringTensorType}
 
 
 @dataclass(frozen=True)
-class Parity:
-    """How far the ONNX is from scikit-learn on held-out rows."""
+class Converted:
+    """The bytes of an ONNX file, and what it takes and gives."""
 
-    same_labels: float
-    close_probabilities: float
-    worst_row: int
-    worst_difference: float
+    onnx: bytes
+    signature: Signature
 
-    def as_metrics(self) -> dict[str, float]:
-        """Return the numbers under the names that MLflow shows."""
-        return {
-            "parity_same_labels": self.same_labels,
-            "parity_close_probabilities": self.close_probabilities,
-            "parity_worst_row": float(self.worst_row),
-            "parity_worst_difference": self.worst_difference,
-        }
+    def without_numbers(self) -> "Converted":
+        """Return a classifier that gives labels only."""
+        from onnx import load_model_from_string
+
+        graph, outputs = Graph(load_model_from_string(self.onnx)), self.signature.outputs[:1]
+        graph.give([(outputs[0], outputs[0].name)])
+        return Converted(graph.bytes, self.signature.model_copy(update={"outputs": outputs}))
 
 
-def _differences(
-    fitted: BaseEstimator, onnx: OnnxClassifier, rows: Rows
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+def convert(fitted: BaseEstimator, data: Dataset) -> Converted:
     """
-    Return which rows have the same label, and how far the worst probability of each is off; infinitely for NaN.
+    Return the fitted model as ONNX.
 
-    Two labels count as the same where the classifier itself finds them equally probable, as half of a forest's trees
-    may say each: there the last digit of a sum decides.
-    """
-    labels, probabilities = onnx.predict(rows)
-    expected, theirs = fitted.predict_proba(rows), np.ravel(fitted.predict(rows)).astype(int)  # CatBoost gives a column
-    difference = np.abs(expected - probabilities).max(axis=1)
-    difference[~np.isfinite(difference)] = np.inf
-    each = np.arange(len(rows))
-    tied = np.abs(expected[each, np.clip(labels, 0, expected.shape[1] - 1)] - expected[each, theirs]) <= TIE
-    return (labels == theirs) | tied, difference
-
-
-def check_edges(fitted: BaseEstimator, onnx: OnnxClassifier, edges: Sequence[Edge], bounds: ParityBounds) -> None:
-    """
-    Look whether the ONNX says what the fitted classifier says on every row of every edge.
-
-    A row on which they differ passes where the classifier itself gives the answer of the ONNX one rounding step beside
-    it: the row lies on the threshold of a tree, and float32 falls on the other side.
+    Args:
+        fitted: On rows like those of *data*.
+        data: What it takes, and what its answers mean; some of its rows are tried.
 
     Raises:
-        InvalidTraining: The classifier itself does not take a row of an edge, such as one with a missing cell.
-        ParityFailed: They differ on a row; the message names the edge.
+        NotConvertible: No converter takes it; the message names the step and what to do instead.
+        NotInstalled: Its converter is in an extra that is not installed.
     """
-    for edge in edges:
-        try:
-            same, difference = _differences(fitted, onnx, edge.rows)
-        except ValueError as error:
-            msg = f"the model does not take rows in which {edge.what}, although the columns do: {error}"
-            raise InvalidTraining(msg) from error
-        differing = np.flatnonzero(~same | (difference > bounds.tolerance)).tolist()
-        answers = onnx.predict(edge.rows)[1]
-        wrong = [row for row in differing if not _is_beside(fitted, edge, row, answers[row], bounds.tolerance)]
-        if wrong:
-            msg = (
-                f"the ONNX differs from scikit-learn where {edge.what}: {len(wrong)} of {len(edge.rows)} rows, "
-                f"probabilities by {difference[wrong].max():.3g}"
-            )
-            raise ParityFailed(msg)
+    register_for(fitted)
+    ready, last = prepared(fitted), None
+    for opset in OPSETS:
+        for layout in _layouts(data):
+            for options in _options(ready):
+                try:
+                    graph = Graph(_made(ready, layout, options, opset)).without_zipmaps().anywhere()
+                    if layout != data.inputs:
+                        graph.one_tensor(data.inputs[0])
+                    return Converted(*finished(graph, data, role_of(fitted)))
+                except Exception as error:  # noqa: BLE001 - skl2onnx raises whatever its converters meet
+                    last = error
+    raise NotConvertible(why_not(fitted, last)) from last
 
 
-def _is_beside(fitted: BaseEstimator, edge: Edge, row: int, answer: npt.NDArray[np.float32], tolerance: float) -> bool:
-    """Whether the classifier gives *answer*, shape (classes,), to a row that only float32's rounding sets apart."""
-    expected = fitted.predict_proba(edge.beside(row))
-    return bool(np.abs(expected - answer).max(axis=1).min() <= tolerance)
+def role_of(fitted: Any) -> Role | None:
+    """Return what a classifier gives beside its labels."""
+    if hasattr(fitted, "predict_proba"):
+        return Role.PROBABILITIES
+    return Role.SCORES if hasattr(fitted, "decision_function") else None
 
 
-def check_parity(fitted: BaseEstimator, onnx: OnnxClassifier, rows: Rows, bounds: ParityBounds) -> Parity:
+def finished(
+    graph: Graph, data: Dataset, role: Role | None, labels: list[Any] | None = None
+) -> tuple[bytes, Signature]:
     """
-    Measure how far the ONNX is from the fitted classifier on *rows*.
+    Return the graph with the outputs of the task, and its signature.
+
+    Args:
+        graph: It is changed.
+        data: What it takes, and what its answers mean; some of its rows are tried.
+        role: What a classifier gives beside its labels.
+        labels: What the graph itself answers for each class, if that is not its place.
 
     Raises:
-        ParityFailed: Further than *bounds* allow; the message names the worst row.
+        NotConvertible: Its outputs are none that the task has.
     """
-    same, difference = _differences(fitted, onnx, rows)
-    parity = Parity(
-        same_labels=float(np.mean(same)),
-        close_probabilities=float(np.mean(difference <= bounds.tolerance)),
-        worst_row=int(difference.argmax()),
-        worst_difference=float(difference.max()),
+    given = [value.name for value in graph.outputs]
+    found = dict(zip(given, _tried(graph, data), strict=True))
+    if data.task is Task.REGRESSION:
+        wanted = [_numbers(graph, given[0], found[given[0]], Role.VALUE, len(data.targets))]
+    else:
+        wanted = [_labels(graph, given[0], found[given[0]], data, labels)]
+        if role and len(given) > 1:
+            wanted.append(_numbers(graph, given[1], found[given[1]], role, len(data.class_names)))
+    graph.give(wanted)
+    signature = Signature(
+        task=data.task,
+        columns=data.columns,
+        inputs=data.inputs,
+        outputs=[output for output, _ in wanted],
+        class_names=data.class_names,
+        labels=data.labels,
+        targets=data.targets,
     )
-    if parity.same_labels < bounds.labels or parity.close_probabilities < bounds.probabilities:
-        msg = (
-            f"the ONNX differs from scikit-learn: same labels {parity.same_labels:.4%}, at least {bounds.labels:.4%}; "
-            f"probabilities within {bounds.tolerance:g} {parity.close_probabilities:.4%}, "
-            f"at least {bounds.probabilities:.4%}; "
-            f"worst is held-out row {parity.worst_row}, off by {parity.worst_difference:.3g}"
+    onnx = graph.bytes
+    opened(onnx)
+    return onnx, signature
+
+
+def _layouts(data: Dataset) -> Iterator[list[Input]]:
+    """Yield the inputs as they shall be; and one for each column, as a pipeline that names columns needs them."""
+    yield data.inputs
+    if len(data.inputs) == 1 and data.inputs[0].name == INPUT:
+        kind = data.inputs[0].dtype
+        yield [Input(name=column.name, dtype=kind, columns=(column.name,)) for column in data.columns]
+
+
+def _options(fitted: BaseEstimator) -> Iterator[dict[Any, Any] | None]:
+    """Yield options from the best to none: not every converter knows each of them."""
+    last = fitted.steps[-1][1] if isinstance(fitted, Pipeline) else fitted
+    if role_of(fitted) is Role.SCORES:
+        yield {id(last): {"zipmap": False, "raw_scores": True}}
+        yield {id(last): {"raw_scores": True}}
+    yield {id(last): {"zipmap": False}}
+    yield None
+
+
+def _made(fitted: BaseEstimator, inputs: list[Input], options: dict[Any, Any] | None, opset: int) -> ModelProto:
+    types = [(one.name, TENSORS[one.dtype]([None, len(one.columns)])) for one in inputs]
+    opsets = {"": opset, "ai.onnx.ml": ML_OPSET}
+    model: ModelProto = to_onnx(fitted, initial_types=types, options=options, target_opset=opsets)
+    return model
+
+
+def _tried(graph: Graph, data: Dataset) -> list[Any]:
+    """Answer a few rows by the graph as it is."""
+    rows = tensors_of(data.frame.iloc[:3], data.inputs)
+    try:
+        return list(opened(graph.bytes).run(None, rows.arrays))
+    except NotOpened:
+        raise
+    except Exception as error:
+        msg = f"the ONNX does not compute rows of the data: {error}"
+        raise NotConvertible(msg) from error
+
+
+def _labels(graph: Graph, name: str, found: Any, data: Dataset, labels: list[Any] | None) -> tuple[Output, str]:
+    source, array = name, np.asarray(found)
+    if labels is not None:
+        source = graph.placed(source, labels)
+    elif array.dtype != np.int64:
+        source = graph.cast(source, Dtype.INT64)
+    width = len(data.class_names) if data.task is Task.MULTILABEL else None
+    if array.shape != ((3,) if width is None else (3, width)) or source == name:
+        source = graph.reshaped(source, [-1] if width is None else [-1, width])
+    return Output(name=LABEL, role=Role.LABEL, dtype=Dtype.INT64, width=width), source
+
+
+def _numbers(graph: Graph, name: str, found: Any, role: Role, width: int) -> tuple[Output, str]:
+    source = name
+    if isinstance(found, list) or np.ndim(found) == 3:  # noqa: PLR2004
+        source, found = (
+            graph.second_of_pairs(source, from_sequence=isinstance(found, list)),
+            np.asarray(found)[..., 1].T,
         )
-        raise ParityFailed(msg)
-    return parity
+    array = np.asarray(found)
+    dtype = Dtype.FLOAT64 if array.dtype == np.float64 else Dtype.FLOAT32
+    if array.dtype not in {np.dtype(np.float32), np.dtype(np.float64)}:
+        source = graph.cast(source, Dtype.FLOAT32)
+    wide = width if array.size == len(array) * width else max(1, array.size // len(array))
+    if array.shape != (len(array), wide):
+        source = graph.reshaped(source, [-1, wide])
+    return Output(name=role.value, role=role, dtype=dtype, width=wide), source

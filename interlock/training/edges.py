@@ -1,21 +1,34 @@
 """
 Rows at the edges of the data, where conversions go wrong and held-out rows are rare or none.
 
-A share of rows that may differ hides them: of a forest that was trained with one missing cell in 1,500, 99.94 % of the
-held-out rows agreed, and every row with a missing cell was answered with the other class.
+    missing cells      each nullable column alone, and all of them
+    categories         each that was seen, and one that never was, where the model takes it
+    numbers            the smallest and the largest of each column
+    decision boundary  rows just on both sides of it, found by halving the way between rows of two classes
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from interlock.model.manifest import Column, Rows
+from interlock.model.signature import Column, Dtype
+from interlock.training.dataset import Dataset
 
 BASE = 16
 """Rows of the data that each edge is tried with."""
 NEAR = 64
 """Rows beside one that is looked at closely, for each distance."""
+MOST_CATEGORIES = 1000
+"""Different texts of a column, up to which each is tried; beyond, so many of them."""
+HALVINGS = 10
+UNKNOWN = "interlock never saw this"
+"""A text that is no category."""
+
+Predict = Callable[[pd.DataFrame], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -25,54 +38,119 @@ class Edge:
 
     Args:
         what: What that is, as a person reads it.
-        rows: shape (BASE or fewer, features), float32.
-        step: shape (features,): how far the rounding of float32 may move each number; 0 for a category's code.
+        rows: An encoded frame.
+        step: How far the rounding of float32 may move the numbers of each column.
     """
 
     what: str
-    rows: Rows
-    step: Rows
+    rows: pd.DataFrame
+    step: dict[str, float]
 
-    def beside(self, row: int) -> Rows:
-        """Return rows, shape (n, features), that differ from one of these by the rounding of float32 only."""
-        signs = np.random.default_rng(0).choice([-1, 1], size=(NEAR, len(self.step)))
-        moved = np.concatenate([signs * self.step * factor for factor in (0.25, 1, 4)])
-        return np.asarray(self.rows[row] + moved, dtype=np.float32)
+    def beside(self, row: int) -> pd.DataFrame:
+        """Return rows that differ from one of these by the rounding of float32 only."""
+        random = np.random.default_rng(0)
+        near = self.rows.iloc[[row] * NEAR * 3].reset_index(drop=True)
+        factors = np.repeat([0.25, 1, 4], NEAR)
+        for name, step in self.step.items():
+            moved = near[name].to_numpy() + random.choice([-1, 1], size=len(near)) * step * factors
+            near[name] = moved.astype(near[name].dtype)
+        return near
 
 
-def edges(rows: Rows, columns: Sequence[Column]) -> list[Edge]:
+def edges(data: Dataset, predict: Predict | None = None) -> list[Edge]:
     """
-    Return, made from *rows*, the edges of the data.
-
-    Each nullable column missing alone, all of them together, each category, each number's smallest and largest value.
+    Return the edges of *data*, made from its rows.
 
     Args:
-        rows: shape (n, features), float32.
-        columns: What each column takes.
+        data: All of it, so that no rare cell is missed.
+        predict: Answers the class of each row of a frame, for the decision boundary; None for a model that has none.
     """
-    base = rows[np.linspace(0, len(rows) - 1, min(BASE, len(rows)), dtype=int)]
-    largest = np.nan_to_num(np.nanmax(np.abs(rows), axis=0))
-    step = largest * np.float32(2**-22) * [not column.categories for column in columns]
-    return [Edge(what, _with(base, values), step) for what, values in _values(rows, columns)]
+    base = data.frame.iloc[np.linspace(0, len(data) - 1, min(BASE, len(data)), dtype=int)].reset_index(drop=True)
+    step = {
+        column.name: float(np.nanmax(np.abs(data.frame[column.name].to_numpy()))) * 2**-22
+        for column in data.columns
+        if _is_number(column)
+    }
+    found = [Edge(what, rows, step) for what, rows in _values(data, base)]
+    if predict and (boundary := _boundary(data, predict)) is not None:
+        found.append(Edge("the row lies next to the decision boundary", boundary, step))
+    return found
 
 
-def _values(rows: Rows, columns: Sequence[Column]) -> Iterator[tuple[str, dict[int, float]]]:
-    nullable = {place: float("nan") for place, column in enumerate(columns) if column.nullable}
-    for place in nullable:
-        yield f"{columns[place].name} is missing", {place: float("nan")}
-    if len(nullable) > 1:
-        yield "every cell is missing that may be", nullable
-    for place, column in enumerate(columns):
+def unknown_text(data: Dataset, column: Column) -> pd.DataFrame:
+    """Return rows whose cell of *column* is a text that was never seen."""
+    base = data.frame.iloc[np.linspace(0, len(data) - 1, min(BASE, len(data)), dtype=int)].reset_index(drop=True)
+    return base.assign(**{column.name: UNKNOWN})
+
+
+def _is_number(column: Column) -> bool:
+    return column.dtype not in {Dtype.STRING, Dtype.BOOL} and not column.is_coded
+
+
+def _values(data: Dataset, base: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    nothing = {c.name: "" if c.dtype is Dtype.STRING else np.nan for c in data.columns if c.nullable}
+    for name, cell in nothing.items():
+        yield f"{name} is missing", _with(base, {name: cell})
+    if len(nothing) > 1:
+        yield "every cell is missing that may be", _with(base, nothing)
+    for column in data.columns:
+        yield from _values_of(column, data.frame[column.name], base)
+
+
+def _values_of(column: Column, cells: pd.Series, base: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    if column.dtype is Dtype.STRING:
+        yield from _each_text(column, cells, base)
+    elif column.is_coded:
         for code, category in enumerate(column.categories):
-            yield f"{column.name} is {category}", {place: float(code)}
-        seen = rows[:, place][~np.isnan(rows[:, place])]
-        if not column.categories and len(seen):
-            yield f"{column.name} is smallest", {place: float(seen.min())}
-            yield f"{column.name} is largest", {place: float(seen.max())}
+            yield f"{column.name} is {category}", _with(base, {column.name: float(code)})
+    else:
+        seen = cells.to_numpy()[~np.isnan(cells.to_numpy())]
+        yield f"{column.name} is smallest", _with(base, {column.name: seen.min()})
+        yield f"{column.name} is largest", _with(base, {column.name: seen.max()})
 
 
-def _with(base: Rows, values: dict[int, float]) -> Rows:
+def _each_text(column: Column, cells: pd.Series, base: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    texts = sorted({*cells, *column.categories} - {""})
+    some = [texts[place] for place in np.linspace(0, len(texts) - 1, min(len(texts), MOST_CATEGORIES), dtype=int)]
+    rows = base.iloc[np.resize(np.arange(len(base)), len(some))].reset_index(drop=True)
+    yield f"{column.name} is each of its texts", rows.assign(**{column.name: some})
+    if not column.categories:
+        yield f"{column.name} is a text that was never seen", _with(base, {column.name: UNKNOWN})
+
+
+def _boundary(data: Dataset, predict: Predict) -> pd.DataFrame | None:
+    """Return rows on both sides of the boundary; None if all rows are answered alike, or there are no numbers."""
+    numbers = [column.name for column in data.columns if _is_number(column)]
+    some = data.frame.iloc[np.linspace(0, len(data) - 1, min(BASE * BASE, len(data)), dtype=int)].reset_index(drop=True)
+    answers = predict(some)
+    others = np.flatnonzero(answers != answers[0])
+    if not numbers or not len(others):
+        return None
+    right = some.iloc[others[:BASE]].reset_index(drop=True)
+    left = some.iloc[[_other(answers, place) for place in others[:BASE]]].reset_index(drop=True)
+    left[_texts(data.columns)] = right[_texts(data.columns)]  # the way between two rows goes through numbers only
+    first = predict(left)
+    for _ in range(HALVINGS):
+        middle = right.copy()
+        middle[numbers] = ((left[numbers] + right[numbers]) / 2).astype(right[numbers].dtypes.to_dict())
+        same = predict(middle) == first
+        left.loc[same] = middle.loc[same]
+        right.loc[~same] = middle.loc[~same]
+    return pd.concat([left, right], ignore_index=True)
+
+
+def _other(answers: npt.NDArray[Any], place: int) -> int:
+    """Return a row that is answered otherwise than the one at *place*."""
+    found = np.flatnonzero(answers != answers[place])
+    return int(found[place % len(found)])
+
+
+def _texts(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns if not _is_number(column)]
+
+
+def _with(base: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
     changed = base.copy()
-    for place, value in values.items():
-        changed[:, place] = value
+    for name, value in values.items():
+        changed[name] = pd.Series([value] * len(base), dtype=base[name].dtype)
     return changed

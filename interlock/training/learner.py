@@ -1,52 +1,35 @@
 """The protocol by which a user adds a model in one file: data, parameters, pipeline; metrics have a default."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sklearn.base import BaseEstimator
-from sklearn.metrics import accuracy_score, f1_score, log_loss
 
-from interlock.model.manifest import Column, Labels, Rows
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """
-    Labelled rows.
-
-    Args:
-        rows: shape (n, features), float32; NaN where a cell of a nullable column is missing.
-        labels: shape (n,), int64, indices into *class_names*.
-        columns: Names of the features, in the order of the tensor's columns; or what each takes, where it is
-            nullable or a category.
-        class_names: Names of the classes, by label.
-    """
-
-    rows: Rows
-    labels: Labels
-    columns: Sequence[str | Column]
-    class_names: list[str]
-
-    @property
-    def features(self) -> list[Column]:
-        """What each column of the tensor takes."""
-        return [column if isinstance(column, Column) else Column(name=column) for column in self.columns]
+from interlock.model.answers import Answers
+from interlock.model.signature import Task
+from interlock.training import metrics
+from interlock.training.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class ParityBounds:
-    """How much the ONNX may differ from scikit-learn on held-out rows: shares of rows, as trees flip on a few."""
+    """How much the ONNX may differ from the fitted model on held-out rows: shares of rows, as trees flip on a few."""
 
     labels: float = 0.999
     """Least share of rows with the same label."""
-    probabilities: float = 0.99
-    """Least share of rows whose probabilities all lie within *tolerance*."""
+    numbers: float = 0.99
+    """Least share of rows whose probabilities, scores or values all lie within *tolerance*."""
     tolerance: float = 1e-4
+    """Of a probability; of a score or a value as a share of the largest one."""
+
+
+class NoParams(BaseModel):
+    """No parameters: whatever is named is refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Learner(ABC):
@@ -56,11 +39,19 @@ class Learner(ABC):
     A file `learners/<name>.py` holds one subclass and `LEARNER = Subclass()`.
     """
 
-    Params: ClassVar[type[BaseModel]]
-    """The parameters, with defaults and ranges; a flow refuses others before it begins."""
+    Params: ClassVar[type[BaseModel]] = NoParams
+    """The parameters, with defaults and ranges; a flow refuses others before it begins. By default there are none."""
+    metric: ClassVar[str | None] = None
+    """What the gate compares unless the flow names another: higher is better. By default, the task's."""
+    threshold: ClassVar[float | None] = None
+    """The metric must be above it. By default, the task's."""
     parity: ClassVar[ParityBounds] = ParityBounds()
-    skops_trusted_types: ClassVar[list[str]] = []
-    """What MLflow's scikit-learn flavour refuses to store unless it is named, e.g. `sklearn.tree._tree.Tree`."""
+    skops_trusted_types: ClassVar[list[str]] = [
+        "numpy.dtype",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.tree._tree.Tree",
+    ]
+    """What MLflow's scikit-learn flavour refuses to store unless it is named; by default scikit-learn's own trees."""
     remark: ClassVar[str] = ""
     """Said with the gate's verdict: what somebody who reads about this training should know."""
     test_share: ClassVar[float] = 0.25
@@ -68,24 +59,33 @@ class Learner(ABC):
 
     @abstractmethod
     def data(self) -> Dataset:
-        """Return the rows to train on and to hold out."""
+        """Return the rows to train on and to hold out: `Dataset.of(frame, target=...)`."""
 
     @abstractmethod
     def pipeline(self, params: Any) -> BaseEstimator:
-        """Return the unfitted classifier for *params*, an instance of `Params`. It is fitted on float32."""
+        """
+        Return the unfitted model for *params*, an instance of `Params`.
 
-    def metrics(self, labels: Labels, predicted: Labels, probabilities: npt.NDArray[np.floating]) -> dict[str, float]:
+        It is fitted to the dataset's frame: numbers and flags as float32, texts as str, "" for a missing text. Classes
+        are 0, 1, .. in the order of their names.
+        """
+
+    def onnx(self, fitted: BaseEstimator) -> bytes | None:
+        """
+        Return the ONNX of the fitted model, if this learner makes it itself; its inputs are those of the dataset.
+
+        By default None: it is converted.
+        """
+        del fitted
+        return None
+
+    def metrics(self, task: Task, truth: npt.NDArray[Any], answers: Answers) -> dict[str, float]:
         """
         Measure answers on held-out rows; the gate compares one of these, higher is better.
 
         Args:
-            labels: shape (n,), the truth.
-            predicted: shape (n,), the answers.
-            probabilities: shape (n, classes).
+            task: What kind of answers these are.
+            truth: `Dataset.target` of these rows.
+            answers: What the ONNX answers to them.
         """
-        shares = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)  # float32 sums to 1.0000001
-        return {
-            "accuracy": float(accuracy_score(labels, predicted)),
-            "f1_macro": float(f1_score(labels, predicted, average="macro", zero_division=0)),
-            "neg_log_loss": -float(log_loss(labels, shares, labels=range(shares.shape[1]))),
-        }
+        return metrics.of(task, truth, answers)

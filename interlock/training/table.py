@@ -1,14 +1,14 @@
 """A learner whose rows come from a feature store: a flow reads the table, the learner says what it takes from it."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
+import pandas as pd
 
-from interlock.errors import InvalidRows, InvalidTraining
-from interlock.model.manifest import Column, Labels
-from interlock.model.rows import Table, encode_table, listed
-from interlock.training.learner import Dataset, Learner
+from interlock.errors import InvalidTraining
+from interlock.model.rows import Table, listed
+from interlock.model.signature import Column, Task
+from interlock.training.dataset import Dataset
+from interlock.training.learner import Learner
 
 
 class TableLearner(Learner):
@@ -23,8 +23,9 @@ class TableLearner(Learner):
     columns: ClassVar[list[Column]]
     """What the model takes; other columns of the table are left alone."""
     label: ClassVar[str]
-    """The column that holds the class."""
-    class_names: ClassVar[list[str]]
+    """The column that is predicted."""
+    class_names: ClassVar[list[str] | None] = None
+    """The classes in their order, so that they are the same when a table lacks one; None for a regression."""
 
     def data(self) -> Dataset:
         """Refuse: there is no table here."""
@@ -41,19 +42,30 @@ class TableLearner(Learner):
         if not len(next(iter(table.values()), ())):
             msg = f"no rows: {self.query}"
             raise InvalidTraining(msg)
-        try:
-            rows = encode_table(table, self.columns)
-        except InvalidRows as error:
-            raise InvalidTraining(str(error)) from error
-        return Dataset(rows, self._labels(table), self.columns, self.class_names)
+        wanted = [*(column.name for column in self.columns), self.label]
+        if missing := [name for name in wanted if name not in table]:
+            msg = f"the table has no column {listed(missing)}; it has {listed(table)}"
+            raise InvalidTraining(msg)
+        frame = pd.DataFrame({name: table[name] for name in wanted})
+        if self.class_names is None:
+            return Dataset.of(frame, self.label, task=Task.REGRESSION, columns=self.columns)
+        frame[self.label] = self._codes(frame[self.label])
+        return Dataset.of(frame, self.label, class_names=self.class_names, columns=self.columns)
 
-    def _labels(self, table: Table) -> Labels:
-        if self.label not in table:
-            msg = f"the table has no column {self.label}; it has {listed(table)}"
+    def _codes(self, labels: pd.Series) -> pd.Series:
+        """Return classes by their places; a class is compared by its name, or by the number that its name says."""
+        names = list(self.class_names or [])
+        places = {name: place for place, name in enumerate(names)}
+        codes = labels.map(lambda cell: places.get(_name(cell)), na_action="ignore")
+        if strange := int(codes.isna().sum()):
+            msg = f"column {self.label}: {strange} rows are not one of {', '.join(names)}"
             raise InvalidTraining(msg)
-        labels: Mapping[object, int] = {name: label for label, name in enumerate(self.class_names)}
-        codes = np.array([labels.get(cell, -1) for cell in table[self.label]], dtype=np.int64)
-        if (codes < 0).any():
-            msg = f"column {self.label}: {int((codes < 0).sum())} rows are not one of {', '.join(self.class_names)}"
-            raise InvalidTraining(msg)
-        return codes
+        return codes.astype("int64")
+
+
+def _name(cell: object) -> str:
+    """Return a cell as a class may be named: 1 for 1.0 and Decimal('1')."""
+    if isinstance(cell, str | bool):
+        return str(cell)
+    number = float(cell)  # type: ignore[arg-type]
+    return str(int(number)) if number.is_integer() else str(number)

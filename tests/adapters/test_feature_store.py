@@ -29,7 +29,7 @@ def test_a_table_comes_back_as_it_was_written_and_trains(database):
     back = store.read(LEARNER.query)
 
     assert list(back) == list(made)
-    np.testing.assert_array_equal(LEARNER.dataset(back).rows, LEARNER.dataset(made).rows)
+    assert LEARNER.dataset(back).frame.equals(LEARNER.dataset(made).frame)
 
 
 @both

@@ -15,9 +15,18 @@ from interlock.batch.answers_file import read_answers
 from interlock.batch.folder import BatchFolder, Work
 from interlock.batch.rows_file import Piece, RowsFile
 from interlock.errors import CorruptRecord, DeliveryError, InvalidRows, NotFound, Unreadable, Unwritable
-from interlock.model.manifest import Column
+from interlock.model.signature import Column, Input, Output, Signature
 
 COLUMNS = [Column(name="job", categories=("a", "b")), Column(name="age")]
+
+
+def signature(columns: list[Column]) -> Signature:
+    inputs = [Input(name="input", columns=tuple(column.name for column in columns))]
+    label = Output(name="label", role="label", dtype="int64")
+    return Signature(columns=columns, inputs=inputs, outputs=[label], class_names=["no", "yes"])
+
+
+SIGNATURE = signature(COLUMNS)
 ODD = {
     "pipe": os.mkfifo,
     "folder": os.mkdir,
@@ -27,14 +36,14 @@ ODD = {
 MEASURED = """
 import resource, sys
 from pathlib import Path
-from test_rows_file import COLUMNS, RowsFile
+from test_rows_file import COLUMNS, SIGNATURE, RowsFile
 from interlock.batch.parts import Part
 from interlock.errors import InvalidRows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     whole = Part(number=0, groups=(0,), first=0, rows=int(sys.argv[2]))
     for piece in RowsFile.at(Path(sys.argv[1])).pieces(whole, COLUMNS, 65536):
-        piece.tensor(COLUMNS)
+        piece.tensors(SIGNATURE)
         piece.customers()
 except InvalidRows as refused:
     print(refused)
@@ -145,7 +154,7 @@ def test_no_error_quotes_a_cell():
         0, pa.record_batch({"customer_id": customers, "job": pa.array(["hunter2"]), "age": pa.array(["hunter2"])})
     )
 
-    for ask in (piece.customers, lambda: piece.tensor(COLUMNS), lambda: piece.tensor(COLUMNS[1:])):
+    for ask in (piece.customers, lambda: piece.tensors(SIGNATURE), lambda: piece.tensors(signature(COLUMNS[1:]))):
         with pytest.raises(DeliveryError) as told:
             ask()
         assert "hunter2" not in "".join(format_exception(told.value))

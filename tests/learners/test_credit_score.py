@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import pytest
 from world.credit import credit
+from world.models import asked
 
 from demos import credit_table
 from interlock.errors import InvalidTraining
-from interlock.training.convert import OnnxClassifier
 from interlock.training.train import check_data, train
 from learners.credit_score import LEARNER, OCCUPATIONS, WITH_CATBOOST
 
@@ -27,12 +27,12 @@ def table():
     return dict(credit_table.credit_table(2000))
 
 
-def test_it_is_catboost_behind_a_scaler_in_one_onnx_with_one_input(trained):
+def test_it_is_catboost_behind_a_scaler_in_one_onnx_with_an_input_for_each_column(trained):
     model = onnx.load_from_string(trained.onnx)
     kinds = [node.op_type for node in model.graph.node]
 
     assert WITH_CATBOOST
-    assert [node.name for node in model.graph.input] == ["input"]
+    assert [node.name for node in model.graph.input] == [column.name for column in LEARNER.columns]
     assert [node.name for node in model.graph.output] == ["label", "probabilities"]
     assert {"Imputer", "Scaler", "TreeEnsembleClassifier"} <= set(kinds)
     assert trained.metrics["accuracy"] > 0.8
@@ -43,18 +43,16 @@ def test_the_manifest_says_what_clients_may_send(trained):
     manifest = trained.manifest("run")
     columns = {column.name: column for column in manifest.columns}
 
-    assert manifest.class_names == ["Poor", "Standard", "Good"]
+    assert manifest.signature.class_names == ["Poor", "Standard", "Good"]
     assert columns["occupation"].categories == OCCUPATIONS == credit_table.OCCUPATIONS
     assert (columns["annual_income"].nullable, columns["age"].nullable) == (True, False)
     assert {cell is None for row in manifest.golden.rows for cell in row} == {True, False}
 
 
 def test_a_row_of_nothing_but_missing_cells_has_an_answer(trained):
-    row = [[np.nan if column.nullable else 1.0 for column in LEARNER.columns]]
+    row = [None if column.nullable else 1.0 for column in LEARNER.columns]
 
-    _, probabilities = OnnxClassifier(trained.onnx).predict(np.asarray(row, dtype=np.float32))
-
-    assert np.isfinite(probabilities).all()
+    assert np.isfinite(asked(trained, [row]).numbers).all()
 
 
 def test_the_same_table_gives_the_same_bytes(trained):
@@ -100,9 +98,9 @@ def test_it_does_not_train_without_a_table():
         (lambda t: {}, "no rows"),
         (lambda t: {k.replace("loans", "credits"): v for k, v in t.items()}, "no column loans; it has customer_id"),
         (lambda t: {k.replace("credit_score", "class"): v for k, v in t.items()}, "no column credit_score"),
-        (lambda t: t | {"annual_income": np.full(2000, None)}, "without a single value: annual_income"),
-        (lambda t: t | {"occupation": np.full(2000, None)}, "without a single value: occupation"),
-        (lambda t: t | {"age": np.full(2000, None)}, "column age: null"),
+        (lambda t: t | {"annual_income": np.full(2000, None)}, "column annual_income: there is not a single value"),
+        (lambda t: t | {"occupation": np.full(2000, None)}, "column occupation: there is not a single value"),
+        (lambda t: t | {"age": np.full(2000, None)}, "column age: there is not a single value"),
         (lambda t: t | {"age": np.full(2000, "30", dtype=object)}, "column age: not a number"),
         (lambda t: t | {"occupation": np.full(2000, "pirate", dtype=object)}, "column occupation: not one of"),
         (lambda t: t | {"credit_score": np.full(2000, None)}, "credit_score: 2000 rows are not one of Poor"),

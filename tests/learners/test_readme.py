@@ -13,7 +13,7 @@ def test_the_learner_in_the_readme_trains_and_passes_the_default_gate():
     exec(code, module)
     learner = module["LEARNER"]
 
-    trained = train("wine", learner, parameters(learner, {"trees": 50}))
+    trained = train("wine", learner, parameters(learner, {}))
 
     assert trained.metrics["accuracy"] > 0.9
     assert trained.manifest("run").columns[0].name == "alcohol"

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.errors import InvalidRows
-from interlock.model.manifest import Column, Golden, Manifest
-from interlock.model.rows import encode_rows, encode_table
+from interlock.model.manifest import Golden, Manifest
+from interlock.model.rows import encode_rows as tensors_of_rows
+from interlock.model.rows import encode_table as tensors_of_table
+from interlock.model.signature import Column, Input, Output, Signature
 
 COLUMNS = [
     Column(name="age"),
@@ -19,6 +21,24 @@ COLUMNS = [
     Column(name="paid", categories=("no", "yes")),
 ]
 GOOD = {"age": 30, "job": "cook", "income": 1000.5, "paid": "no"}
+
+
+def signature(columns, inputs=None):
+    names = tuple(column.name for column in columns)
+    return Signature(
+        columns=columns,
+        inputs=inputs or [Input(name="input", columns=names)],
+        outputs=[Output(name="label", role="label", dtype="int64")],
+        class_names=["no", "yes"],
+    )
+
+
+def encode_rows(rows, columns):
+    return tensors_of_rows(rows, signature(columns)).arrays["input"]
+
+
+def encode_table(table, columns, first=0):
+    return tensors_of_table(table, signature(columns), first).arrays["input"]
 
 
 def table(*records):
@@ -144,6 +164,89 @@ def test_a_manifest_of_before_has_plain_columns():
 
 def test_a_golden_row_keeps_its_missing_cells():
     golden = Golden(rows=[[1.0, None]], labels=[0], probabilities=[[0.5, 0.5]])
+    again = Golden.model_validate_json(golden.model_dump_json())
 
-    np.testing.assert_array_equal(Golden.model_validate_json(golden.model_dump_json()).tensor, [[1, np.nan]])
+    columns = [Column(name="a"), Column(name="b", nullable=True)]
+    np.testing.assert_array_equal(encode_rows(again.rows, columns), [[1, np.nan]])
     assert Manifest.model_fields["golden"].annotation is Golden
+
+
+MIXED = [
+    Column(name="age"),
+    Column(name="city", dtype="string"),
+    Column(name="job", dtype="string", nullable=True, categories=("baker", "cook")),
+    Column(name="member", dtype="bool"),
+    Column(name="count", dtype="int64"),
+    Column(name="seconds", dtype="float64"),
+]
+GOOD_MIXED = {"age": 30, "city": "Bern", "job": "cook", "member": True, "count": 5, "seconds": 1_764_000_001.25}
+
+
+def mixed():
+    kinds = {"city": "string", "job": "string", "member": "bool", "count": "int64"}
+    inputs = [Input(name=c.name, dtype=kinds.get(c.name, "float64"), columns=(c.name,)) for c in MIXED]
+    return signature(MIXED, inputs)
+
+
+def test_each_column_has_a_tensor_of_its_own_dtype_and_values_keep_their_precision():
+    arrays = tensors_of_rows([GOOD_MIXED, GOOD_MIXED | {"job": None, "member": 0, "count": 2.0}], mixed()).arrays
+
+    assert {name: (array.dtype.kind, array.shape) for name, array in arrays.items()} == {
+        "age": ("f", (2, 1)),
+        "city": ("O", (2, 1)),
+        "job": ("O", (2, 1)),
+        "member": ("b", (2, 1)),
+        "count": ("i", (2, 1)),
+        "seconds": ("f", (2, 1)),
+    }
+    assert arrays["job"].ravel().tolist() == ["cook", ""]
+    assert arrays["member"].ravel().tolist() == [True, False]
+    assert arrays["count"].ravel().tolist() == [5, 2]
+    assert arrays["seconds"][0, 0] == 1_764_000_001.25
+
+
+def test_a_list_holds_the_same_values_as_a_record():
+    as_list = tensors_of_rows([list(GOOD_MIXED.values())], mixed()).arrays
+    as_record = tensors_of_rows([GOOD_MIXED], mixed()).arrays
+
+    for name, array in as_list.items():
+        np.testing.assert_array_equal(array, as_record[name])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"city": 5}, "column city: not a text"),
+        ({"city": None}, "column city: null or empty"),
+        ({"city": ""}, "column city: null or empty"),
+        ({"city": "a\ud800b"}, "column city: not a valid text"),
+        ({"city": ["Bern"]}, "column city: not a text"),
+        ({"job": "4111-1111"}, "column job: not one of baker, cook"),
+        ({"member": 2}, "column member: neither true nor false"),
+        ({"member": "true"}, "column member: neither true nor false"),
+        ({"member": None}, "column member: null"),
+        ({"count": 2.5}, "column count: not a whole number"),
+        ({"count": 2**60}, "column count: not a whole number"),
+        ({"seconds": float("inf")}, "column seconds: not a finite float64"),
+    ],
+)
+def test_a_cell_that_is_none_of_its_column_is_refused_by_row_and_column(change, says):
+    with pytest.raises(InvalidRows, match=f"row 1, {says}") as refused:
+        tensors_of_rows([GOOD_MIXED, GOOD_MIXED | change], mixed())
+    assert "4111" not in str(refused.value)
+
+
+def test_values_count_and_not_the_types_that_a_database_or_a_file_gives_them():
+    given = {
+        "age": Decimal(30),
+        "city": "Bern",
+        "job": float("nan"),
+        "member": 1.0,
+        "count": Decimal(5),
+        "seconds": 1.5,
+    }
+    cells = {name: np.array([cell], dtype=object) for name, cell in given.items()}
+
+    arrays = tensors_of_table(cells, mixed()).arrays
+
+    assert [array.item() for array in arrays.values()] == [30.0, "Bern", "", True, 5, 1.5]

@@ -7,7 +7,7 @@ from prove.share import share
 from world.processes import make_versions
 
 LEVELS = (0, *share(range(1, 29)), 29)
-"""Free blocks of 4 KiB: a release needs some twenty and a rollback a few, so no block is too little and 29 are enough for both."""
+"""Free blocks of 4 KiB: a release needs some twenty and a rollback a few; none is too little, and 29 are enough."""
 
 
 @pytest.fixture(scope="module")

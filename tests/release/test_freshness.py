@@ -108,10 +108,12 @@ def test_ten_ticks_try_a_bad_version_once(world, release):
 def test_a_version_of_another_contract_is_left_to_a_name_of_its_own(world, release):
     release(1)
 
-    comparison = judged(world, newest(2, "20260101T000000Z", columns=[Column(name="y")]))
+    renamed = manifest_of(2).signature.model_copy(update={"columns": [Column(name="y")]})
+    comparison = judged(world, newest(2, "20260101T000000Z", signature=renamed))
 
     assert comparison.release is False
-    assert "give it a model name of its own" in comparison.why
+    assert "it takes a new column y float32; it takes no column x any more" in comparison.why
+    assert "Release it with new_contract, or under a model name of its own" in comparison.why
 
 
 @pytest.mark.parametrize("stamp", ["yesterday", "", "2026-01-01", "20260101T000000", "20261301T000000Z"])

@@ -53,8 +53,7 @@ def test_a_list_of_records_gets_a_list_and_each_is_what_it_gets_alone(client):
 
 
 def test_a_record_a_named_row_and_the_tensor_are_one_question(client):
-    codes = FEATURES | {"occupation": 7, "pays_minimum_only": 0}
-    rows = [[list(codes.values())], [FEATURES]]
+    rows = [[list(FEATURES.values())], [FEATURES]]
 
     confidences = [client.post("/predict", json={"rows": asked}).json()["confidence"][0] for asked in rows]
 
@@ -91,7 +90,7 @@ WRONG = [
     ([RECORD, record("C-2"), record("C-1")], "row 2, customer_id: the same as that of row 0"),
     ([RECORD, [1, 2, 3]], "row 1: a record has exactly"),
     ([RECORD, record("C-2", age=None)], "row 1, column age"),
-    ([ROW, RECORD], "row 0: expected 14 numbers"),
+    ([ROW, RECORD], "row 0: expected 14 values"),
 ]
 
 
@@ -137,7 +136,7 @@ def test_metadata_says_what_is_taken_and_how_it_was_trained(client):
     assert said["metrics"]["accuracy"] > 0.8
     assert columns["pays_minimum_only"] == {
         "name": "pays_minimum_only",
-        "dtype": "float32",
+        "dtype": "string",
         "nullable": True,
         "categories": ["no", "yes"],
     }

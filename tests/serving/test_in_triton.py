@@ -1,19 +1,16 @@
 """The app in front of Triton: same routes, same answers; releases and rollbacks through it fail no request."""
 
 import httpx
-import numpy as np
 import pytest
 from world.credit import FEATURES, credit
 from world.engines import environment, serving_engine, triton_engine
 from world.fakes import up_to
-from world.models import ROW, TOKEN, iris, put, served, wrong
+from world.models import ROW, TOKEN, asked, confidence, iris, put, served, wrong
 
 from demos.load import Load
 from interlock.errors import Broken
-from interlock.model.rows import encode_rows
 from interlock.release.open import released
 from interlock.store import Store
-from interlock.training.convert import OnnxClassifier
 
 
 @pytest.fixture
@@ -50,11 +47,6 @@ def release(app, triton, store):
     return release
 
 
-def confidence(c: float) -> float:
-    """What the model itself answers in this process."""
-    return float(OnnxClassifier(iris(c).onnx).predict(np.asarray([ROW], dtype=np.float32))[1].max())
-
-
 def test_the_same_answers_as_in_process(app, release):
     release(1, iris(1.0))
 
@@ -62,7 +54,7 @@ def test_the_same_answers_as_in_process(app, release):
 
     assert answer["prediction"] == [0] * 100
     assert answer["version"] == 1
-    assert answer["confidence"][99] == pytest.approx(confidence(1.0), abs=1e-5)
+    assert answer["confidence"][99] == pytest.approx(confidence(iris(1.0)), abs=1e-5)
     assert httpx.post(f"{app}/predict", json=[[1, 2, 3]]).status_code == 422
 
 
@@ -73,8 +65,7 @@ def test_a_typed_record_with_a_missing_cell_has_the_same_answer(app, release, st
 
     answer = httpx.post(f"{app}/predict", json=record).json()
 
-    tensor = encode_rows([record["features"]], store.manifest("best_model", 1).columns)
-    expected = OnnxClassifier(credit().onnx).predict(tensor)[1].max()
+    expected = asked(credit(), [record["features"]]).confidence()[0]
     assert answer["confidence"] == pytest.approx(float(expected), abs=1e-5)
 
 
@@ -86,7 +77,7 @@ def test_releases_and_a_rollback_under_load_fail_no_request(app, release, store)
         with pytest.raises(Broken, match=r"v3 serves .rolled back after the commit"):
             release(4, iris(5.0), stop_after_commit=True)
         release(1, iris(20.0))
-    truth = {version: confidence(c) for version, c in ((2, 1.0), (3, 10.0), (4, 5.0), (1, 20.0))}
+    truth = {version: confidence(iris(c)) for version, c in ((2, 1.0), (3, 10.0), (4, 5.0), (1, 20.0))}
 
     assert load.tally.failures == {}
     assert load.tally.mislabelled(truth) == 0

@@ -25,6 +25,7 @@ from world.models import ROW, iris, put, settings_of
 
 from interlock.adapters.http import trusted
 from interlock.errors import Garbled, Refused, SmokeFailed, Unreachable
+from interlock.model.rows import encode_rows
 from interlock.serving.app import create_app
 from interlock.serving.in_triton import TritonClient, TritonSource
 from interlock.serving.model import ModelFailed, VersionGone
@@ -73,7 +74,7 @@ async def answered(store, url: str) -> int:
     model = source.staged(1, None)
     try:
         model.self_test(5)
-        return int((await model.answer(np.asarray([ROW], dtype=np.float32), 5)).labels[0])
+        return int((await model.answer(encode_rows([ROW], model.manifest.signature), 5)).labels[0])
     finally:
         await source.close()
 
@@ -111,7 +112,8 @@ async def test_a_certificate_that_nobody_trusts_is_not_taken(store, certificate)
         with pytest.raises(Unreachable):
             source.staged(1, None).self_test(5)
         with pytest.raises(VersionGone):
-            await source.staged(1, None).answer(np.asarray([ROW], dtype=np.float32), 5)
+            model = source.staged(1, None)
+            await model.answer(encode_rows([ROW], model.manifest.signature), 5)
         await source.close()
 
 

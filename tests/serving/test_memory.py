@@ -13,6 +13,7 @@ from inject import slow_models
 from inject.hostile_models import as_large_as_asked, put
 
 from interlock.errors import Refused
+from interlock.model.rows import Tensors
 from interlock.serving.in_process import OnnxModel, OnnxSource
 from interlock.serving.memory import AT_ONCE, Need, Room, free_bytes
 from interlock.serving.model import NotInTime
@@ -114,7 +115,7 @@ def counting(tmp_path):
     Counting.let_go.set()
 
 
-ROW = np.ones((1, 1), dtype=np.float32)
+ROW = Tensors({"x": np.ones((1, 1), dtype=np.float32)})
 
 
 @pytest.mark.anyio
@@ -144,6 +145,7 @@ import asyncio, sys
 from pathlib import Path
 import numpy as np
 import psutil
+from interlock.model.rows import Tensors
 from interlock.serving import memory
 memory.free_bytes = lambda: 300 * 2**20
 from interlock.store import Store
@@ -153,12 +155,12 @@ from interlock.serving.model import ModelFailed
 async def main():
     model = OnnxSource(Store(Path(sys.argv[1])), "best_model").staged(1, None)
     rows = np.asarray([[5, 3, 1, 0]], dtype=np.float32)
-    await model.answer(rows, 5)
+    await model.answer(Tensors({"input": rows}), 5)
     try:
-        await model.answer(rows * 1e8, 5)
+        await model.answer(Tensors({"input": rows * 1e8}), 5)
     except ModelFailed:
         print("failed")
-    await model.answer(rows * 1e6, 5)
+    await model.answer(Tensors({"input": rows * 1e6}), 5)
     print(psutil.Process().memory_info().rss < 600 * 2**20)
 asyncio.run(main())
 """

@@ -37,7 +37,7 @@ def test_a_version_that_is_none_is_refused_and_not_taken_for_the_alias(mlflow, v
 def test_the_champion_is_what_is_live_and_not_what_the_alias_names(mlflow, world, release):
     release(1)
 
-    assert champion.fn(registry(mlflow), world.store, "best_model", "A", compare=True) == onnx_of(1)
+    assert champion.fn(registry(mlflow), world.store, "best_model", "A", compare=True).onnx == onnx_of(1)
     assert mlflow.asked == []
 
 
@@ -52,7 +52,7 @@ def test_a_champion_whose_bytes_are_damaged_is_fetched_and_checked(mlflow, world
     world.store.paths("best_model").onnx(1).write_bytes(b"damaged")
 
     mlflow.answers[ONNX] = lambda _: (200, onnx_of(1))
-    assert champion.fn(registry(mlflow), world.store, "best_model", "A", compare=True) == onnx_of(1)
+    assert champion.fn(registry(mlflow), world.store, "best_model", "A", compare=True).onnx == onnx_of(1)
 
     mlflow.answers[ONNX] = lambda _: (200, onnx_of(2))
     with pytest.raises(DigestMismatch, match=f"{manifest_of(2).sha256[:12]}.*{candidate_of(1).sha256[:12]}"):

@@ -56,7 +56,7 @@ def make(
             if parts is not None:
                 raise KeyboardInterrupt
             if table:
-                steps.fill_table.fn(tables, work, batch, every)
+                steps.fill_table.fn(tables, store, work, batch, every)
             steps.publish.fn(work)
     return answers(root / name)
 

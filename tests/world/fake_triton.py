@@ -21,10 +21,13 @@ from pathlib import Path
 import grpc
 import numpy as np
 from google.protobuf import json_format, text_format
+from onnxruntime import InferenceSession
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
+from tritonclient.utils import deserialize_bytes_tensor
 
-from interlock.training.convert import OnnxClassifier
+from interlock.model.session import opened
 
+DTYPES = {"FP32": np.float32, "FP64": np.float64, "INT64": np.int64, "BOOL": np.bool_, "BYTES": object}
 HEADER = "triton-grpc-protocol-admin-key"
 
 
@@ -40,7 +43,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     def __init__(self, models: Path, key: str) -> None:
         self.models = models
         self.key = key
-        self.loaded: dict[str, dict[int, OnnxClassifier]] = {}
+        self.loaded: dict[str, dict[int, InferenceSession]] = {}
         self.failed = False
         self.http = ""
         self.grpc = ""
@@ -65,21 +68,13 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         chosen = max(versions, default=None) if version is None else version
         if chosen not in versions:
             return 400, {"error": f"Request for unknown model: '{name}' has no available versions"}
-        (tensor,) = body["inputs"]
+        session = versions[chosen]
+        names = [node.name for node in session.get_outputs()]
         try:
-            rows = np.asarray(tensor["data"], dtype=np.float32).reshape([int(size) for size in tensor["shape"]])
-            labels, probabilities = versions[chosen].predict(rows)
+            given = session.run(names, {tensor["name"]: _array(tensor) for tensor in body["inputs"]})
         except Exception as error:  # noqa: BLE001
             return 500, {"error": str(error)}
-        outputs = [
-            {"name": "label", "datatype": "INT64", "shape": [len(labels), 1], "data": labels.tolist()},
-            {
-                "name": "probabilities",
-                "datatype": "FP32",
-                "shape": list(probabilities.shape),
-                "data": probabilities.ravel().tolist(),
-            },
-        ]
+        outputs = [_output(name, array) for name, array in zip(names, given, strict=True)]
         return 200, {"model_name": name, "model_version": str(chosen), "outputs": outputs}
 
     def get(self, path: str) -> tuple[int, dict]:
@@ -124,14 +119,14 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
         if dict(context.invocation_metadata()).get(HEADER) != self.key:
             context.abort(grpc.StatusCode.UNAVAILABLE, f"This protocol is restricted, expecting header '{HEADER}'")
 
-    def _from_files(self, config: str | None, files: dict[str, bytes]) -> dict[int, OnnxClassifier]:
+    def _from_files(self, config: str | None, files: dict[str, bytes]) -> dict[int, InferenceSession]:
         try:
             json_format.Parse(config or "", model_config_pb2.ModelConfig())
         except json_format.ParseError as error:
             raise LoadFailed(grpc.StatusCode.INTERNAL, "failed to load, invalid config") from error
         return {int(name.split(":")[1].split("/")[0]): self._open(content) for name, content in files.items()}
 
-    def _from_folder(self, name: str) -> dict[int, OnnxClassifier]:
+    def _from_folder(self, name: str) -> dict[int, InferenceSession]:
         folder = self.models / name
         try:
             config = text_format.Parse((folder / "config.pbtxt").read_text(), model_config_pb2.ModelConfig())
@@ -147,17 +142,41 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
             raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"at least one version must be available for '{name}'")
         return {version: self._read(folder / str(version) / "model.onnx") for version in wanted}
 
-    def _read(self, path: Path) -> OnnxClassifier:
+    def _read(self, path: Path) -> InferenceSession:
         try:
             return self._open(path.read_bytes())
         except FileNotFoundError as error:
             raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"UNAVAILABLE: NoSuchFile {path}") from error
 
-    def _open(self, content: bytes) -> OnnxClassifier:
+    def _open(self, content: bytes) -> InferenceSession:
         try:
-            return OnnxClassifier(content)
+            return opened(content)
         except Exception as error:
             raise LoadFailed(grpc.StatusCode.INVALID_ARGUMENT, f"UNAVAILABLE: {error}") from error
+
+
+def _array(tensor: dict) -> np.ndarray:
+    array = np.asarray(tensor["data"], dtype=DTYPES[tensor["datatype"]])
+    return array.reshape([int(size) for size in tensor["shape"]])
+
+
+def _with_binary(body: dict, rest: bytes) -> dict:
+    for tensor in body["inputs"]:
+        if size := tensor.get("parameters", {}).get("binary_data_size"):
+            tensor["data"], rest = _unpacked(rest[:size], tensor["datatype"]), rest[size:]
+    return body
+
+
+def _unpacked(content: bytes, datatype: str) -> list:
+    if datatype != "BYTES":
+        return np.frombuffer(content, dtype=DTYPES[datatype]).tolist()
+    return [text.decode() for text in deserialize_bytes_tensor(content)]
+
+
+def _output(name: str, array: np.ndarray) -> dict:
+    datatype = next(known for known, dtype in DTYPES.items() if array.dtype == dtype)
+    shape = [len(array), 1] if array.ndim == 1 else list(array.shape)
+    return {"name": name, "datatype": datatype, "shape": shape, "data": array.ravel().tolist()}
 
 
 def _web(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> ThreadingHTTPServer:
@@ -184,9 +203,7 @@ def fake_triton(models: Path, key: str, *, base: str = "", tls: ssl.SSLContext |
             assert self.path.startswith(base)
             content = self.rfile.read(int(self.headers["content-length"]))
             head = int(self.headers.get("inference-header-content-length", len(content)))
-            body = json.loads(content[:head])
-            if content[head:]:
-                body["inputs"][0]["data"] = np.frombuffer(content[head:], dtype=np.float32)
+            body = _with_binary(json.loads(content[:head]), content[head:])
             match = re.fullmatch(r"/v2/models/([^/]+)(?:/versions/(\d+))?/infer", self.path.removeprefix(base))
             self._send(*triton.infer(match[1], int(match[2]) if match[2] else None, body))
 

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from world.fakes import RUN
 
-from interlock.model.manifest import Manifest
+from interlock.model.answers import Answers
+from interlock.model.manifest import Cell, Cells, Manifest
 from interlock.records import Candidate, Current, EngineRef, HistoryEntry, Variant, sealed
 from interlock.serving.app import create_app
 from interlock.serving.listeners import listening
 from interlock.settings import LogSettings, ServingSettings
 from interlock.store import Store, Writer
+from interlock.training.parity import Onnx
 from interlock.training.train import Trained, train
 from learners.iris import Iris
 
@@ -29,6 +31,15 @@ ROW = [5.1, 3.5, 1.4, 0.2]
 def iris(c: float = 1.0) -> Trained:
     """Iris with another C is another model."""
     return train("iris", Iris(), Iris.Params(C=c))
+
+
+def asked(trained: Trained, rows: Cells) -> Answers:
+    """What the model itself answers in this process."""
+    return Onnx(trained.onnx, trained.signature).asked(rows)
+
+
+def confidence(trained: Trained, row: list[Cell] = ROW) -> float:
+    return float(asked(trained, [row]).confidence()[0])
 
 
 def wrong(trained: Trained) -> Trained:

@@ -5,6 +5,6 @@ MLflow, by its REST API.
     registry    versions, aliases and artifacts
     experiment  whether trainings can be logged, asked before one is made
     flavour     the scikit-learn model of a run, by MLflow's own client in a process of its own
-    confusion   the confusion matrix as a picture
+    pictures    what belongs to a task, drawn
     tracking    training runs
 """

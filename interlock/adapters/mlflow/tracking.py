@@ -1,18 +1,18 @@
 """
 Training runs by MLflow's REST API; its own client knows no deadline, and is used for one thing only (mlflow_flavour).
 
-    run <- params, metrics, model (scikit-learn flavour), onnx/model.onnx, confusion_matrix.png, and last manifest.json:
+    run <- params, metrics, model (scikit-learn flavour), onnx/model.onnx, pictures, and last manifest.json:
     a run without a manifest was not logged to its end
 """
 
 import math
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
@@ -20,8 +20,14 @@ from interlock.adapters.http import HttpClient
 from interlock.adapters.mlflow.api import API, MANIFEST, ONNX, Done, Run, RunAnswer, run_of
 from interlock.adapters.mlflow.experiment import MlflowExperiment
 from interlock.adapters.mlflow.flavour import Flavour, log_flavour
+from interlock.model.answers import Answers
 from interlock.model.manifest import Manifest
 
+NO_METRIC = re.compile(r"[^\w.\-:/ ]", re.ASCII)
+"""Characters that MLflow's names do not take. Source: mlflow.utils.validation."""
+LONGEST_KEY = 250
+LONGEST_PARAM = 6000
+"""Characters that MLflow takes of a parameter; the manifest has all of it."""
 RELEASE_KEY = "interlock.flow_run_id"
 
 
@@ -30,15 +36,19 @@ class Training(Protocol):
 
     @property
     def fitted(self) -> Any:
-        """The fitted scikit-learn classifier."""
+        """The fitted scikit-learn model."""
 
     @property
     def onnx(self) -> bytes:
         """The ONNX file."""
 
     @property
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """Counts on held-out rows, shape (classes, classes), rows are the truth."""
+    def truth(self) -> npt.NDArray[Any]:
+        """What should have been answered to held-out rows, as a dataset's target."""
+
+    @property
+    def answers(self) -> Answers:
+        """What the ONNX answers to these rows."""
 
     @property
     def skops_trusted_types(self) -> list[str]:
@@ -99,15 +109,15 @@ class MlflowTracking:
 
     def log(self, run_id: str, trained: Training) -> LoggedRun:
         """Log everything about a training to its run."""
-        from interlock.adapters.mlflow.confusion import (
-            draw,  # matplotlib costs half a second, and a hook after a crash must not wait
+        from interlock.adapters.mlflow.pictures import (
+            drawn,  # matplotlib costs half a second, and a hook after a crash must not wait
         )
 
         manifest, run = trained.manifest(run_id), run_of(self._http, run_id)
         self._log_numbers(run_id, manifest)
         with TemporaryDirectory() as folder:
-            picture = draw(trained.confusion, manifest.class_names, Path(folder))
-            self._upload(run, picture.name, picture.read_bytes())
+            for picture in drawn(manifest.signature, trained.truth, trained.answers, Path(folder)):
+                self._upload(run, picture.name, picture.read_bytes())
         flavour = Flavour(self.url, self._auth, run_id, trained.fitted, trained.skops_trusted_types)
         model_id = log_flavour(flavour)
         self._upload_files(run, trained.onnx, manifest)
@@ -137,13 +147,22 @@ class MlflowTracking:
         body = {
             "run_id": run_id,
             "metrics": [
-                {"key": name, "value": _number(number), "timestamp": now_ms, "step": 0}
+                {"key": metric_key(name), "value": _number(number), "timestamp": now_ms, "step": 0}
                 for name, number in manifest.metrics.items()
             ],
-            "params": _pairs({name: str(value) for name, value in manifest.params.items()}),
+            "params": _pairs({name: _shortened(str(value)) for name, value in manifest.params.items()}),
             "tags": _pairs({"learner": manifest.learner, "sha256": manifest.sha256}),
         }
         self._http.ask("POST", f"{API}/runs/log-batch", Done, json=body)
+
+
+def metric_key(name: str) -> str:
+    """Return a metric's name as MLflow takes it: `recall@1` becomes `recall_1`; the manifest keeps it as it is."""
+    return NO_METRIC.sub("_", name).strip("/")[:LONGEST_KEY] or "_"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_PARAM else text[: LONGEST_PARAM - 3] + "..."
 
 
 def _now_ms() -> int:

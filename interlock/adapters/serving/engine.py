@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from pydantic import BaseModel
 
 from interlock.adapters.http import HttpClient
-from interlock.errors import Broken, NotReady, Refused, TrialFailed, Unreachable
-from interlock.model.golden import prove
+from interlock.errors import Broken, NotReady, Refused, SmokeFailed, TrialFailed, Unreachable
+from interlock.model.answers import Answers
+from interlock.model.golden import answers_of, prove
 from interlock.model.manifest import Cells, Manifest
+from interlock.model.named import unlabelled
+from interlock.model.signature import Signature, Task
 from interlock.records import Candidate, Current, EngineRef
 from interlock.release.engine import Engine, Seen, Served
 from interlock.waiting import waited_for
@@ -40,8 +44,18 @@ class _Variants(BaseModel):
 
 class _Pinned(BaseModel):
     version: int
-    prediction: list[int]
-    probabilities: list[list[float]]
+    prediction: list[Any]
+    probabilities: list[list[float]] | None = None
+    scores: list[list[float]] | None = None
+
+    def answers(self, signature: Signature) -> Answers:
+        numbers = self.scores if self.probabilities is None else self.probabilities
+        try:
+            outputs = unlabelled(self.prediction, numbers, signature)
+        except (TypeError, ValueError) as error:
+            msg = f"golden rows: the answer is not one of this model ({error})"
+            raise SmokeFailed(msg) from error
+        return answers_of(signature, outputs)
 
 
 class _Status(BaseModel):
@@ -96,7 +110,7 @@ class ServingReplica:
     def smoke(self, candidate: Candidate, manifest: Manifest, *, timed: bool) -> str:
         """Ask pinned predictions for the golden rows, all at once and some alone."""
         budget_ms = self.latency_budget_ms if timed else None
-        return prove(manifest.golden, lambda rows: self._infer(candidate, rows), budget_ms)
+        return prove(manifest.golden, lambda rows: self._infer(candidate, manifest.signature, rows), budget_ms)
 
     def drop(self, model: str, alias: str) -> None:
         """Unstage the candidate of *alias*."""
@@ -116,14 +130,15 @@ class ServingReplica:
         answer = self.client.ask("GET", "/variants", _Variants)
         return {c.model: answer.seen() for c in currents if (c.model, self.name) == (answer.model_name, answer.engine)}
 
-    def _infer(self, candidate: Candidate, rows: Cells) -> tuple[list[int], list[list[float]]]:
+    def _infer(self, candidate: Candidate, signature: Signature, rows: Cells) -> Answers:
         path = f"/variant/{candidate.alias}/predict"
-        body = {"rows": rows, "probabilities": True}
+        has_more = signature.numbers is not None and signature.task is not Task.REGRESSION
+        body = {"rows": rows, "probabilities": has_more}
         answer = self.client.ask("POST", path, _Pinned, json=body, headers=_pin(candidate))
         if answer.version != candidate.version:
             msg = f"{self.address} answers by v{answer.version} when v{candidate.version} is pinned"
             raise NotReady(msg)
-        return answer.prediction, answer.probabilities
+        return answer.answers(signature)
 
     def _boot(self) -> str | None:
         """Return which process answers now, None if none does."""

@@ -9,20 +9,29 @@ from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from interlock.model.manifest import MAX_BATCH, Manifest
+from interlock.model.signature import Dtype, Output
+
+TYPES = {
+    Dtype.FLOAT32: pb.TYPE_FP32,
+    Dtype.FLOAT64: pb.TYPE_FP64,
+    Dtype.INT64: pb.TYPE_INT64,
+    Dtype.BOOL: pb.TYPE_BOOL,
+    Dtype.STRING: pb.TYPE_STRING,
+}
 
 
 def model_config(name: str, manifest: Manifest, versions: list[int]) -> pb.ModelConfig:
     """Return the whole configuration of a model folder that serves exactly *versions*."""
-    label, probabilities = manifest.outputs
+    signature = manifest.signature
     config = pb.ModelConfig(
         name=name,
         backend="onnxruntime",
         max_batch_size=MAX_BATCH,
-        input=[pb.ModelInput(name=manifest.input_name, data_type=pb.TYPE_FP32, dims=[len(manifest.columns)])],
-        output=[
-            pb.ModelOutput(name=label, data_type=pb.TYPE_INT64, dims=[1], reshape=pb.ModelTensorReshape(shape=[])),
-            pb.ModelOutput(name=probabilities, data_type=pb.TYPE_FP32, dims=[len(manifest.class_names)]),
+        input=[
+            pb.ModelInput(name=tensor.name, data_type=TYPES[tensor.dtype], dims=[len(tensor.columns)])
+            for tensor in signature.inputs
         ],
+        output=[_output(output) for output in signature.outputs],
         instance_group=[pb.ModelInstanceGroup(kind=pb.ModelInstanceGroup.KIND_CPU, count=1)],
         dynamic_batching=pb.ModelDynamicBatching(),
         version_policy=pb.ModelVersionPolicy(specific=pb.ModelVersionPolicy.Specific(versions=sorted(versions))),
@@ -39,3 +48,9 @@ def as_text(config: pb.ModelConfig) -> str:
 def as_json(config: pb.ModelConfig) -> str:
     """Return what a load request overrides the configuration with."""
     return str(json_format.MessageToJson(config, preserving_proto_field_name=True, indent=0))
+
+
+def _output(output: Output) -> pb.ModelOutput:
+    """Return an output; one of shape (n,) is given to clients as (n, 1)."""
+    flat = pb.ModelTensorReshape(shape=[]) if output.width is None else None
+    return pb.ModelOutput(name=output.name, data_type=TYPES[output.dtype], dims=[output.width or 1], reshape=flat)

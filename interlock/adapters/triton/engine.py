@@ -20,6 +20,7 @@ from interlock.adapters.triton.config import as_json, as_text, model_config
 from interlock.adapters.triton.control import TritonControl
 from interlock.adapters.triton.infer import Inferred, infer
 from interlock.errors import Broken, DeliveryError, NotReady, Refused, SmokeFailed
+from interlock.model.answers import Answers
 from interlock.model.golden import compare, prove
 from interlock.model.manifest import Cells, Golden, Manifest
 from interlock.records import TRITON, Candidate, Current, EngineRef, Variant
@@ -79,8 +80,8 @@ class TritonReplica:
         """Infer the golden rows by the candidate's name and version."""
         name = candidate_folder(candidate.model)
 
-        def by_candidate(rows: Cells) -> tuple[list[float], list[list[float]]]:
-            return self._infer(name, candidate.version, manifest, rows)[1:]
+        def by_candidate(rows: Cells) -> Answers:
+            return self._infer(name, candidate.version, manifest, rows).answers
 
         return prove(manifest.golden, by_candidate, self.latency_budget_ms if timed else None)
 
@@ -129,34 +130,41 @@ class TritonReplica:
 
     def _follow(self, folder: EngineFolder, model: str, variant: Variant) -> None:
         manifest = self.store.manifest(model, variant.active_version)
-        versions = [variant.active_version, *self._warm(folder.name, variant)]
+        versions = [variant.active_version, *self._warm(folder.name, model, variant)]
         for version in versions:
             folder.link(version)
         changed = folder.write_config(as_text(model_config(folder.name, manifest, versions)))
         if changed or self._answering(folder.name, manifest) != variant.active_version:
             self.control.load(folder.name)
         self._must_be_ready(folder.name, variant.active_version)
-        version, labels, probabilities = self._infer(folder.name, None, manifest, manifest.golden.rows)
+        version, answers = self._infer(folder.name, None, manifest, manifest.golden.rows)
         if version != variant.active_version:
             msg = f"{self.address} answers un-versioned by v{version} of {folder.name}, not v{variant.active_version}"
             raise NotReady(msg)
-        compare(manifest.golden, labels, probabilities)
+        compare(manifest.golden, answers)
 
-    def _warm(self, name: str, variant: Variant) -> list[int]:
+    def _warm(self, name: str, model: str, variant: Variant) -> list[int]:
         """Keep the version before while it is lower (Triton answers by the highest); nothing is loaded for it."""
         previous = variant.previous_version
         lower = previous is not None and previous < variant.active_version
-        return [previous] if previous is not None and lower and self._is_ready(name, previous) else []
+        if previous is None or not lower or not self._is_ready(name, previous):
+            return []
+        return [previous] if self._same_tensors(model, previous, variant.active_version) else []
+
+    def _same_tensors(self, model: str, *versions: int) -> bool:
+        """Whether one configuration describes these versions: a folder has only one."""
+        configs = [model_config(model, self.store.manifest(model, version), []) for version in versions]
+        return all(config == configs[0] for config in configs)
 
     def _served(self, name: str, model: str, variant: Variant) -> Served | None:
         manifest = self.store.manifest(model, variant.active_version)
         try:
-            version, labels, probabilities = self._infer(name, None, manifest, manifest.golden.rows)
+            version, answers = self._infer(name, None, manifest, manifest.golden.rows)
         except (Refused, Broken):
             return None
         if version != variant.active_version:
             return Served(version, "")
-        return Served(version, variant.sha256 if _agrees(manifest.golden, labels, probabilities) else WRONG_DIGEST)
+        return Served(version, variant.sha256 if _agrees(manifest.golden, answers) else WRONG_DIGEST)
 
     def _answering(self, name: str, manifest: Manifest) -> int | None:
         """Return what answers now; none, too, where the server says 5xx: what is asked of it next is to load."""
@@ -188,9 +196,9 @@ class TritonReplica:
         return infer(self.http, path, manifest, rows)
 
 
-def _agrees(golden: Golden, labels: list[float], probabilities: list[list[float]]) -> bool:
+def _agrees(golden: Golden, answers: Answers) -> bool:
     try:
-        compare(golden, labels, probabilities)
+        compare(golden, answers)
     except SmokeFailed:
         return False
     return True

@@ -20,8 +20,10 @@ T = TypeVar("T")
 PROBES = 5
 """Rows that are asked for alone."""
 
+Arrays = dict[str, npt.NDArray[Any]]
+"""Tensors by the names of the inputs."""
 Answers = dict[str, Any]
-"""`labels`, shape (n,), and `probabilities`, shape (n, classes), as lists."""
+"""The values of each output, as lists, by its name."""
 
 
 def loaded(onnx: bytes) -> onnxruntime.InferenceSession:
@@ -47,12 +49,15 @@ def answered(session: onnxruntime.InferenceSession, question: Question) -> dict[
         Failed: It could not compute an answer.
         Misshapen: An answer is no number for each row, or not one probability for each class.
     """
-    rows = np.asarray(question.rows, dtype=np.float32)
-    single, row_ms = _one_by_one(session, question, rows)
+    feeds = {
+        feed.name: np.array(feed.values, dtype=object if feed.dtype == "string" else feed.dtype)
+        for feed in question.inputs
+    }
+    single, row_ms = _one_by_one(session, question, feeds)
     if sum(ms > question.latency_budget_ms for ms in row_ms) > PROBES // 2:
         return {"single": single, "row_ms": row_ms}
-    golden, _ = timed(lambda: _ask(session, question, rows))
-    largest = np.resize(rows, (question.largest_request, rows.shape[1]))
+    golden, _ = timed(lambda: _ask(session, question, feeds))
+    largest = _taken(feeds, np.resize(np.arange(_rows(feeds)), question.largest_request))
     batch, batch_ms = timed(lambda: _ask(session, question, largest))
     return {"single": single, "row_ms": row_ms, "golden": golden, "batch": batch, "batch_ms": batch_ms}
 
@@ -64,23 +69,35 @@ def timed(compute: Callable[[], T]) -> tuple[T, float]:
     return result, (time.thread_time() - started) * 1000
 
 
-def _one_by_one(session: Any, question: Question, rows: npt.NDArray[np.float32]) -> tuple[Answers, list[float]]:
+def _one_by_one(session: Any, question: Question, feeds: Arrays) -> tuple[Answers, list[float]]:
     """Ask for a few rows alone; stop when most of them are over the budget, because the median is known then."""
     probes, row_ms = [], list[float]()
-    for row in np.resize(rows, (PROBES, rows.shape[1])):
-        probe, ms = timed(lambda row=row: _ask(session, question, row[np.newaxis]))  # type: ignore[misc]
+    for row in np.resize(np.arange(_rows(feeds)), PROBES).tolist():
+        alone = _taken(feeds, np.array([row]))
+        probe, ms = timed(lambda alone=alone: _ask(session, question, alone))  # type: ignore[misc]
         probes.append(probe)
         row_ms.append(ms)
         if sum(ms > question.latency_budget_ms for ms in row_ms) > PROBES // 2:
             break
-    return {name: [probe[name][0] for probe in probes] for name in ("labels", "probabilities")}, row_ms
+    return {given.name: [probe[given.name][0] for probe in probes] for given in question.outputs}, row_ms
 
 
-def _ask(session: Any, question: Question, rows: npt.NDArray[np.float32]) -> Answers:
+def _rows(feeds: Arrays) -> int:
+    return len(next(iter(feeds.values())))
+
+
+def _taken(feeds: Arrays, rows: npt.NDArray[np.int64]) -> Arrays:
+    return {name: array[rows] for name, array in feeds.items()}
+
+
+def _ask(session: Any, question: Question, feeds: Arrays) -> Answers:
     try:
-        labels, probabilities = map(np.asarray, session.run(question.outputs, {question.input_name: rows}))
+        arrays = [np.asarray(array) for array in session.run([given.name for given in question.outputs], feeds)]
     except Exception as error:
         raise Failed(str(error)) from error
-    if labels.shape != (len(rows),) or probabilities.shape != (len(rows), question.classes):
-        raise Misshapen(f"{len(rows)} rows have labels {labels.shape} and probabilities {probabilities.shape}")
-    return {"labels": labels.tolist(), "probabilities": probabilities.tolist()}
+    rows = _rows(feeds)
+    for given, array in zip(question.outputs, arrays, strict=True):
+        expected = (rows,) if given.width is None else (rows, given.width)
+        if array.shape != expected:
+            raise Misshapen(f"{given.name} of {rows} rows has the shape {array.shape}, not {expected}")
+    return {given.name: array.tolist() for given, array in zip(question.outputs, arrays, strict=True)}

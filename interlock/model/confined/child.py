@@ -34,7 +34,7 @@ def main(handle: int) -> NoReturn:
     """Answer the question on standard input through the pipe *handle*, and leave without any clean-up."""
     teller = Teller(handle)
     try:
-        teller.tell(end=End.ANSWERED, **tried(Question(**json.load(sys.stdin)), teller))
+        teller.tell(end=End.ANSWERED, **tried(Question.read(json.load(sys.stdin)), teller))
     except Verdict as verdict:
         teller.tell(end=verdict.end, why=_why(verdict))
     except MemoryError:

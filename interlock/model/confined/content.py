@@ -26,11 +26,21 @@ from onnx import (
     load_model_from_string,
 )
 
-from interlock.model.confined.protocol import Failed, Forbidden, Question
+from interlock.model.confined.protocol import Failed, Feed, Forbidden, Given, Question
 
-OPSETS = {"": range(7, 22), "ai.onnx.ml": range(1, 6)}
-"""Domains with their versions, up to those of Triton 24.10; `interlock.training.convert` writes 17 and 3."""
+OPSETS = {"": range(7, 22), "ai.onnx.ml": range(1, 6), "com.microsoft": range(1, 2)}
+"""Domains with their versions, up to those of Triton 24.10; `interlock.training.convert` begins with 17 and 3."""
+CONTRIBUTED = {"Tokenizer"}
+"""Operators of com.microsoft that are taken: every onnxruntime has them, and scikit-learn's texts need this one."""
 
+TYPES = {
+    "float32": TensorProto.FLOAT,
+    "float64": TensorProto.DOUBLE,
+    "int64": TensorProto.INT64,
+    "bool": TensorProto.BOOL,
+    "string": TensorProto.STRING,
+}
+"""Element types by what a signature calls them."""
 MAX_DEPTH = 16
 FLATBUFFER = b"ORTM"
 """At the fifth byte, it makes onnxruntime read a file in its other format, whatever it says as protobuf."""
@@ -53,7 +63,7 @@ def examined(onnx: bytes, question: Question) -> dict[str, Any]:
     except DecodeError as error:
         raise Failed(f"it is no ONNX file: {error}") from error
     nodes = content.nodes  # first: looking at each of millions would take a while
-    content.check(question.input_name, question.outputs)
+    content.check(question.inputs, question.outputs)
     return {"nodes": nodes, "domains": content.domains}
 
 
@@ -69,14 +79,14 @@ class Content:
     model: ModelProto
     max_nodes: int
 
-    def check(self, input_name: str, outputs: list[str]) -> None:
+    def check(self, inputs: list[Feed], outputs: list[Given]) -> None:
         """Look at all of it."""
         if self.model.training_info:
             raise Forbidden("it has a training graph")
         _check_opsets(self.model.opset_import, self._known)
         for message in messages(self.model):
             self._check_message(message)
-        _check_signature(self.model.graph, input_name, outputs)
+        _check_signature(self.model.graph, inputs, outputs)
 
     @property
     def nodes(self) -> int:
@@ -104,6 +114,12 @@ class Content:
             _check_opsets(message.opset_import, self._known)
         elif isinstance(message, NodeProto) and plain(message.domain) not in self._known:
             raise Forbidden(f"an operator of the domain {shown(message.domain)}: no candidate brings code of its own")
+        elif (
+            isinstance(message, NodeProto) and message.domain == "com.microsoft" and message.op_type not in CONTRIBUTED
+        ):
+            raise Forbidden(
+                f"the operator {shown(message.op_type)} of the domain com.microsoft, which few engines have"
+            )
 
     def _count(self, nodes: Iterable[NodeProto], depth: int, counted: dict[tuple[Key, int], int]) -> int:
         """Count expanded nodes; *counted* holds what a function costs at a depth, so that each is looked at once."""
@@ -170,16 +186,16 @@ def _check_inside(tensor: TensorProto) -> None:
         raise Forbidden(f"the tensor {shown(tensor.name)} lies outside the file, which its digest does not cover")
 
 
-def _check_signature(graph: GraphProto, input_name: str, outputs: list[str]) -> None:
-    given = {tensor.name for tensor in graph.initializer} | {sparse.values.name for sparse in graph.sparse_initializer}
-    inputs = [_typed(value) for value in graph.input if value.name not in given]
+def _check_signature(graph: GraphProto, inputs: list[Feed], outputs: list[Given]) -> None:
+    constant = {one.name for one in graph.initializer} | {sparse.values.name for sparse in graph.sparse_initializer}
+    taken = dict(_typed(value) for value in graph.input if value.name not in constant)
     found = dict(map(_typed, graph.output))
-    label, probabilities = outputs
-    wanted = {label: TensorProto.INT64, probabilities: TensorProto.FLOAT}
-    if inputs != [(input_name, TensorProto.FLOAT)]:
-        raise Forbidden(f"it takes {_listed(inputs)}, not {input_name} of float32")
-    if {name: found.get(name) for name in wanted} != wanted:
-        raise Forbidden(f"it gives {_listed(found.items())}, not {label} of int64 and {probabilities} of float32")
+    wanted_in = {feed.name: TYPES[feed.dtype] for feed in inputs}
+    wanted_out = {given.name: TYPES[given.dtype] for given in outputs}
+    if taken != wanted_in:
+        raise Forbidden(f"it takes {_listed(taken.items())}, not {_listed(wanted_in.items())}")
+    if {name: found.get(name) for name in wanted_out} != wanted_out:
+        raise Forbidden(f"it gives {_listed(found.items())}, not {_listed(wanted_out.items())}")
 
 
 def _typed(value: ValueInfoProto) -> tuple[str, int]:

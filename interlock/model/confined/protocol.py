@@ -10,7 +10,7 @@ Inside the child an end is an exception of its own kind, which carries its `End`
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 
 class Step(StrEnum):
@@ -78,6 +78,30 @@ class UnreadableFile(Verdict):
 
 
 @dataclass(frozen=True)
+class Feed:
+    """
+    A tensor that the candidate takes.
+
+    Args:
+        dtype: As `interlock.model.signature.Dtype` says it: float32, float64, int64, bool or string.
+        values: Of the golden rows, shape (n, columns); NaN, or the empty text, where a cell is missing.
+    """
+
+    name: str
+    dtype: str
+    values: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A tensor that the candidate gives: *width* is None for shape (n,), else the shape is (n, width)."""
+
+    name: str
+    dtype: str
+    width: int | None
+
+
+@dataclass(frozen=True)
 class Question:
     """
     What the child needs to know.
@@ -93,10 +117,8 @@ class Question:
         max_nodes: Most nodes, with every function call expanded.
         latency_budget_ms: Above it for the median single row, nothing more is asked.
         largest_request: Rows of the largest request that an engine takes.
-        input_name: The one input, float32, shape (n, features).
-        outputs: Names of the labels, int64, and of the probabilities, float32.
-        classes: How many probabilities a row has.
-        rows: The golden rows, shape (n, features); None where a cell is missing.
+        inputs: The tensors that it takes, with those of the golden rows.
+        outputs: The tensors that it gives.
     """
 
     parent: int
@@ -109,7 +131,11 @@ class Question:
     max_nodes: int
     latency_budget_ms: float
     largest_request: int
-    input_name: str
-    outputs: list[str]
-    classes: int
-    rows: list[list[float | None]]
+    inputs: list[Feed]
+    outputs: list[Given]
+
+    @classmethod
+    def read(cls, said: dict[str, Any]) -> Self:
+        """Return the question from its JSON."""
+        inputs, outputs = [Feed(**one) for one in said.pop("inputs")], [Given(**one) for one in said.pop("outputs")]
+        return cls(**said, inputs=inputs, outputs=outputs)

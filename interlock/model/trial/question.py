@@ -6,16 +6,15 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from interlock.errors import Refused, Unreadable
-from interlock.model.confined.protocol import Question
+from interlock.errors import InvalidRows, Refused, Unreadable
+from interlock.model.confined.protocol import Feed, Given, Question
 from interlock.model.manifest import MANIFEST, ONNX, Manifest
 from interlock.model.memory import free_memory
+from interlock.model.rows import encode_rows
 from interlock.model.trial.limits import MIB, Limits
 
 PYTHON_BYTES = 96 * MIB
 """What the child itself needs: Python, numpy, onnx and onnxruntime."""
-
-OUTPUTS = 2
 
 
 def question_for(folder: Path, manifest: Manifest, limits: Limits) -> Question:
@@ -23,7 +22,8 @@ def question_for(folder: Path, manifest: Manifest, limits: Limits) -> Question:
     Return what the child is asked about the files in *folder*.
 
     Raises:
-        Refused: The manifest is too large or describes no classifier, or this machine has no memory for a trial.
+        Refused: The manifest is too large, its golden rows do not fit its columns, or this machine has no memory for a
+            trial.
         Unreadable: There is no manifest in the folder.
     """
     check_manifest(folder, manifest, limits)
@@ -38,10 +38,8 @@ def question_for(folder: Path, manifest: Manifest, limits: Limits) -> Question:
         max_nodes=limits.nodes,
         latency_budget_ms=math.inf if limits.latency_budget_ms is None else limits.latency_budget_ms,
         largest_request=limits.largest_request,
-        input_name=manifest.input_name,
-        outputs=manifest.outputs,
-        classes=len(manifest.class_names),
-        rows=manifest.golden.rows,
+        inputs=_feeds(manifest),
+        outputs=[Given(one.name, one.dtype, one.width) for one in manifest.signature.outputs],
     )
 
 
@@ -50,7 +48,7 @@ def check_manifest(folder: Path, manifest: Manifest, limits: Limits) -> None:
     Look whether the manifest is one that engines can live with; they read it, and answer its rows, before users do.
 
     Raises:
-        Refused: It is too large, has too many golden rows, or describes no classifier on float32.
+        Refused: It is too large, or has too many golden rows.
         Unreadable: There is none in the folder.
     """
     try:
@@ -62,12 +60,19 @@ def check_manifest(folder: Path, manifest: Manifest, limits: Limits) -> None:
         f"has {size} bytes, {limits.manifest_bytes} at most": size > limits.manifest_bytes,
         f"has {len(manifest.golden.rows)} golden rows, {limits.golden_rows} at most": len(manifest.golden.rows)
         > limits.golden_rows,
-        f"names {len(manifest.outputs)} outputs, not labels and probabilities": len(manifest.outputs) != OUTPUTS,
-        f"takes {manifest.input_dtype}, not float32": manifest.input_dtype != "float32",
     }
     if any(wrong.values()):
         msg = f"{folder / MANIFEST} {', '.join(what for what, is_so in wrong.items() if is_so)}"
         raise Refused(msg)
+
+
+def _feeds(manifest: Manifest) -> list[Feed]:
+    try:
+        arrays = encode_rows(manifest.golden.rows, manifest.signature).arrays
+    except InvalidRows as error:
+        msg = f"the golden rows of {manifest.sha256[:12]} are none that the model takes: {error}"
+        raise Refused(msg) from error
+    return [Feed(one.name, one.dtype, arrays[one.name].tolist()) for one in manifest.signature.inputs]
 
 
 def as_json(question: Question) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from interlock.model import golden as smoke
-from interlock.model.manifest import Golden, Manifest
+from interlock.model.manifest import Manifest
 from interlock.model.trial.limits import Limits
 from interlock.model.trial.process import run
 from interlock.model.trial.question import as_json, question_for
@@ -33,25 +33,21 @@ def try_out(folder: Path, manifest: Manifest, limits: Limits = DEFAULT) -> Trial
         Refused: The manifest is too large, or the trial itself did not work here; nothing is said about the bytes.
     """
     question = question_for(folder, manifest, limits)
-    rows = len(question.rows) + limits.largest_request
-    most_bytes = BYTES_BESIDES + rows * (question.classes + 1) * BYTES_A_NUMBER
+    rows = len(manifest.golden.rows) + limits.largest_request
+    most_bytes = BYTES_BESIDES + rows * manifest.signature.width * BYTES_A_NUMBER
     ended = run(as_json(question), limits.wall_s, most_bytes)
     said = said_by(ended, wall_s=limits.wall_s, short=question.memory_bytes < limits.memory_bytes)
-    worst = _compared(manifest.golden, said["single"])
+    worst = _compared(manifest, said["single"])
     smoke.check_latency(said["row_ms"], limits.latency_budget_ms)
-    worst = max(worst, *(_compared(manifest.golden, said[asked]) for asked in ("golden", "batch")))
+    worst = max(worst, *(_compared(manifest, said[asked]) for asked in ("golden", "batch")))
     return _report(manifest, said, limits, worst)
 
 
-def _compared(golden: Golden, answers: dict[str, Any]) -> float:
+def _compared(manifest: Manifest, outputs: dict[str, list[Any]]) -> float:
     """Compare answers to as many golden rows, which were repeated or cut to their number."""
-    asked = np.resize(np.arange(len(golden.rows)), len(answers["labels"]))
-    expected = Golden(
-        rows=[golden.rows[row] for row in asked],
-        labels=[golden.labels[row] for row in asked],
-        probabilities=[golden.probabilities[row] for row in asked],
-    )
-    return smoke.compare(expected, answers["labels"], answers["probabilities"])
+    signature, golden = manifest.signature, manifest.golden
+    answers = smoke.answers_of(signature, [outputs[name] for name in signature.output_names])
+    return smoke.compare(golden.taken(np.resize(np.arange(len(golden.rows)), len(answers))), answers)
 
 
 def _report(manifest: Manifest, said: dict[str, Any], limits: Limits, worst: float) -> Trial:

@@ -91,8 +91,8 @@ class Entry:
             "created_at": datetime.fromtimestamp(self.created_ns / 1e9, UTC).isoformat(" ", "microseconds"),
         }
         customers: Sequence[str | int | None] = prediction.question.ids or [None] * len(prediction.question.rows)
-        answers = zip(prediction.names(), prediction.confidences(), strict=True)
-        for place, (row, customer, (name, confidence)) in enumerate(
+        answers = zip(prediction.as_text(), prediction.confidences(), strict=True)
+        for place, (row, customer, (answer, confidence)) in enumerate(
             zip(prediction.question.rows, customers, answers, strict=True)
         ):
             features = row if isinstance(row, dict) else dict(zip(columns, row, strict=True))
@@ -100,7 +100,7 @@ class Entry:
                 "id": f"{self.created_ns:016x}{self.process}{self.number + place:012x}",
                 CUSTOMER: privacy.applied({CUSTOMER: None if customer is None else str(customer)}).get(CUSTOMER),
                 "features": privacy.applied(features),
-                "prediction": name,
+                "prediction": answer,
                 "confidence": confidence,
             }
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, DateTime, Double, Integer, MetaData, String, Table, text
+from sqlalchemy import JSON, Column, Connection, DateTime, Double, Integer, MetaData, String, Table, Text, text
 from sqlalchemy.dialects import mysql
 
 LONGEST = 128
@@ -19,8 +19,8 @@ PREDICTIONS = Table(
     Column("alias", String(32), nullable=False),
     Column("version", Integer, nullable=False),
     Column("features", JSON, nullable=False),
-    Column("prediction", String(LONGEST), nullable=False),
-    Column("confidence", Double, nullable=False),
+    Column("prediction", Text, nullable=False),
+    Column("confidence", Double),
     Column("elapsed_ms", Double, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, index=True),
 )

@@ -59,12 +59,31 @@ async def all_variants(request: Request) -> dict[str, Any]:
     return in_memory(request.app.state.variants)
 
 
-@router.get("/metadata", responses=errors(404), summary="How the live version was trained")
-async def metadata(request: Request) -> dict[str, Any]:
-    """Say what is live for the default alias, since when, with which parameters and metrics, and what it takes."""
-    variants, alias = request.app.state.variants, request.app.state.settings.alias
-    by = chosen(variants, alias, None)
+@router.get("/metadata", responses=errors(404, 422), summary="How the live version was trained, and what it takes")
+async def metadata(request: Request, x_version: Annotated[str | None, Header()] = None) -> dict[str, Any]:
+    """Describe what is live for the default alias, or the version that `x-version` pins."""
+    return _metadata(request.app.state.variants, request.app.state.settings.alias, x_version)
+
+
+@router.get("/variant/{alias}/metadata", responses=errors(404, 422), summary="What is live for an alias, and takes")
+async def variant_metadata(
+    request: Request, alias: str, x_version: Annotated[str | None, Header()] = None
+) -> dict[str, Any]:
+    """Describe what is live for an alias, or the version that `x-version` pins."""
+    return _metadata(request.app.state.variants, alias, x_version)
+
+
+@router.get("/metrics", response_class=Response, responses=TEXT, summary="Prometheus")
+async def metrics(request: Request) -> Response:
+    """Counters and latencies in Prometheus' text format."""
+    return Response(request.app.state.metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+def _metadata(variants: Variants, alias: str, x_version: str | None) -> dict[str, Any]:
+    """Say since when a version is live, with which parameters and metrics, and what it takes and gives."""
+    by = chosen(variants, alias, x_version)
     model, manifest = by.model, by.model.manifest
+    signature = manifest.signature
     return {
         "model_name": model.name,
         "model_version": model.version,
@@ -72,15 +91,8 @@ async def metadata(request: Request) -> dict[str, Any]:
         "metrics": manifest.metrics,
         "creation_time": manifest.trained_at_utc,
         "live_since_utc": by.live.since_utc if by.live else None,
-        "columns": [column.model_dump() for column in manifest.columns],
-        "class_names": manifest.class_names,
+        **signature.model_dump(mode="json"),
     }
-
-
-@router.get("/metrics", response_class=Response, responses=TEXT, summary="Prometheus")
-async def metrics(request: Request) -> Response:
-    """Counters and latencies in Prometheus' text format."""
-    return Response(request.app.state.metrics.exposition(), media_type="text/plain; version=0.0.4")
 
 
 def in_memory(variants: Variants) -> dict[str, Any]:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 from uuid import uuid4
 
-import numpy as np
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from interlock.errors import CorruptRecord, Damaged, DeliveryError, InvalidName, NotFound, Unreadable
 from interlock.model.answers import Answers
-from interlock.model.manifest import Rows
 from interlock.names import version_number
 from interlock.serving.answers import Columns, Record
 from interlock.serving.auth import predict_may_need_token
-from interlock.serving.body import LARGEST_ID, LONGEST_ID, Question, matrix, question, read_json
+from interlock.serving.body import LARGEST_ID, LONGEST_ID, Question, question, read_json, tensors
 from interlock.serving.model import Model, ModelFailed, NotInTime, VersionGone
 from interlock.serving.prediction import Prediction
 from interlock.serving.problem import Problem, errors
@@ -44,7 +42,7 @@ RECORD: dict[str, Any] = {
     "properties": {"customer_id": ID, "features": {"type": "object"}},
     "example": {"customer_id": "C-1", "features": {"sepal_length": 5.1}},
 }
-ROW: dict[str, Any] = {"type": "array", "minItems": 1, "items": {"type": ["number", "null"]}}
+ROW: dict[str, Any] = {"type": "array", "minItems": 1, "items": {"type": ["number", "boolean", "string", "null"]}}
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -92,10 +90,10 @@ async def _predict(request: Request, response: Response, alias: str, x_version: 
     started = time.perf_counter()
     settings: ServingSettings = request.app.state.settings
     asked = question(await read_json(request), settings.max_rows)
-    by, rows, answers = await _finite_answer(request, alias, x_version, asked)
+    by, answers = await _sane_answer(request, alias, x_version, asked)
     elapsed_ms = (time.perf_counter() - started) * 1000
-    prediction = Prediction(_request_id(request), alias, by.model, asked, rows, answers, elapsed_ms)
-    request.app.state.metrics.predicted(alias, by.model.version, len(rows), elapsed_ms / 1000)
+    prediction = Prediction(_request_id(request), alias, by.model, asked, answers, elapsed_ms)
+    request.app.state.metrics.predicted(alias, by.model.version, len(answers), elapsed_ms / 1000)
     if request.app.state.log and by.live:  # a version that is not live answers only who proves it
         request.app.state.log.put(prediction)
     response.headers["x-request-id"] = prediction.request_id
@@ -146,34 +144,33 @@ def _version(text: str) -> int:
         raise Problem(422, "invalid", "x-version must be a version number") from error
 
 
-async def _answer(request: Request, alias: str, x_version: str | None, asked: Question) -> tuple[Chosen, Rows, Answers]:
+async def _answer(request: Request, alias: str, x_version: str | None, asked: Question) -> tuple[Chosen, Answers]:
     """Compute by the version that is live; when it is gone where it is computed, read the decision again, once."""
     state = request.app.state
-    by = chosen(state.variants, alias, x_version)
-    rows = matrix(asked, by.model.manifest)
     try:
-        return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)
+        return await _answer_by(chosen(state.variants, alias, x_version), asked, state.settings.predict_timeout_s)
     except VersionGone:
         with suppress(DeliveryError):
             await state.follower.follow_now()
-    by = chosen(state.variants, alias, x_version)
-    return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)
+    return await _answer_by(chosen(state.variants, alias, x_version), asked, state.settings.predict_timeout_s)
 
 
-async def _finite_answer(
-    request: Request, alias: str, x_version: str | None, asked: Question
-) -> tuple[Chosen, Rows, Answers]:
+async def _answer_by(by: Chosen, asked: Question, timeout_s: float) -> tuple[Chosen, Answers]:
+    return by, await by.model.answer(tensors(asked, by.model.manifest), timeout_s)
+
+
+async def _sane_answer(request: Request, alias: str, x_version: str | None, asked: Question) -> tuple[Chosen, Answers]:
     try:
-        by, rows, answers = await _answer(request, alias, x_version, asked)
+        by, answers = await _answer(request, alias, x_version, asked)
     except NotInTime as error:
         raise Problem(503, "too_slow", "the model gave no answer in time", retry_after_s=1) from error
     except ModelFailed as error:
         raise Problem(503, "model_failed", "the model could not compute an answer", retry_after_s=1) from error
     except VersionGone as error:
         raise Problem(503, "engine_away", "what computes the answers is away", retry_after_s=1) from error
-    if not np.isfinite(answers.probabilities).all():
-        raise Problem(503, "model_failed", "the model's answer is not finite", retry_after_s=1)
-    return by, rows, answers
+    if answers.strange(by.model.manifest.signature).any():
+        raise Problem(503, "model_failed", "the model's answer is not finite, or no class", retry_after_s=1)
+    return by, answers
 
 
 def _request_id(request: Request) -> str:

@@ -3,8 +3,9 @@ Stand-in for Triton's C++ `onnxruntime` backend on CPU; runs inside the wheel's 
 
 A config.pbtxt that works here works on the C++ backend of the NGC image: the checks at load mirror its sources.
 
-Tensors cross by DLPack only: the 2.51 stub misreads numpy 2 arrays (`Tensor.as_numpy()` repeats the first element,
-`Tensor(name, array)` sends zero bytes). DLPack has no strings, so string tensors are refused at load.
+Tensors cross by DLPack: the 2.51 stub misreads numpy 2 arrays (`Tensor.as_numpy()` repeats the first element,
+`Tensor(name, array)` sends zero bytes). DLPack has no strings: those of inputs are read from where the stub's array
+points to, and string outputs are refused at load.
 """
 
 import ctypes
@@ -28,8 +29,11 @@ DTYPES = {
     "tensor(uint32)": "TYPE_UINT32",
     "tensor(uint16)": "TYPE_UINT16",
     "tensor(uint8)": "TYPE_UINT8",
+    "tensor(bool)": "TYPE_BOOL",
+    "tensor(string)": "TYPE_STRING",
 }
 """onnxruntime's type -> the configuration's."""
+STRING = "TYPE_STRING"
 
 Entry = dict[str, Any]
 Tensors = dict[str, np.ndarray[Any, Any]]
@@ -45,6 +49,25 @@ def lend(array: np.ndarray[Any, Any]) -> Any:
     capsule = array.__dlpack__()
     ctypes.pythonapi.PyCapsule_SetDestructor(ctypes.py_object(capsule), None)
     return capsule
+
+
+def texts(encoded: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """
+    Return the strings of a tensor, shape (n,): each is its length, 4 bytes little-endian, and its bytes.
+
+    Takes the place of the stub's own function, whose array has the right address and size, and a stride of zero.
+    """
+    content, found, place = ctypes.string_at(encoded.__array_interface__["data"][0], encoded.nbytes), [], 0
+    while place < len(content):
+        length = int.from_bytes(content[place : place + 4], "little")
+        found.append(content[place + 4 : place + 4 + length].decode())
+        place += 4 + length
+    array = np.empty(len(found), dtype=object)
+    array[:] = found
+    return array
+
+
+pb.deserialize_bytes_tensor = texts
 
 
 def open_session(config: Entry, folder: str) -> ort.InferenceSession:
@@ -115,8 +138,10 @@ class TritonPythonModel:
         for entry in config["input"]:
             check.tensor(entry, inputs, exact=False)
         for entry in config["output"]:
+            if entry["data_type"] == STRING:
+                check.refuse(f"'{entry['name']}' is a string, which this stand-in cannot give")
             check.tensor(entry, outputs, exact=True)
-        self.inputs = [entry["name"] for entry in config["input"]]
+        self.inputs = {entry["name"]: entry["data_type"] for entry in config["input"]}
         self.outputs = [entry["name"] for entry in config["output"]]
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -132,7 +157,11 @@ class TritonPythonModel:
         return responses
 
     def _feeds(self, request: Any) -> Tensors:
-        return {name: np.from_dlpack(pb.get_input_tensor_by_name(request, name)) for name in self.inputs}
+        tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self.inputs}
+        return {
+            name: tensor.as_numpy() if self.inputs[name] == STRING else np.from_dlpack(tensor)
+            for name, tensor in tensors.items()
+        }
 
     def _run(self, names: list[str], feeds: Tensors) -> Tensors:
         return dict(zip(names, self.session.run(names, feeds), strict=True))

@@ -28,7 +28,14 @@ def mlflow():
         told.answers[f"GET {API}/runs/get"] = lambda _: (200, RUN)
         for call in ("log-batch", "update"):
             told.answers[f"POST {API}/runs/{call}"] = lambda _: (200, {})
-        for file in ("onnx/model.onnx", "manifest.json", "confusion_matrix.png"):
+        for file in (
+            "onnx/model.onnx",
+            "manifest.json",
+            "confusion_matrix.png",
+            "roc.png",
+            "precision_recall.png",
+            "calibration.png",
+        ):
             told.answers[f"PUT {FILES}/{file}"] = lambda _: (200, {})
         yield told
 

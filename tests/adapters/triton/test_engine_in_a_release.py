@@ -68,8 +68,8 @@ def carrying(content: bytes, **change):
 
 def with_string_labels() -> bytes:
     data = iris(1.0).held_out
-    names = np.asarray(data.class_names)[data.labels]
-    fitted = type(iris(1.0).fitted)(list(iris(1.0).fitted.steps)).fit(data.rows, names)
+    names = np.asarray(data.class_names)[data.target]
+    fitted = type(iris(1.0).fitted)(list(iris(1.0).fitted.steps)).fit(data.frame.to_numpy(), names)
     options = {"zipmap": False}
     inputs = [("input", FloatTensorType([None, 4]))]
     return to_onnx(
@@ -156,10 +156,15 @@ def test_a_candidate_that_is_no_good_is_refused_and_v1_answers_on(release, store
 
 @pytest.mark.usefixtures("live")
 def test_another_input_than_the_live_one_is_refused_before_anything_is_loaded(release, store):
-    data = dataclasses.replace(iris(10.0).held_out, columns=["a", "b", "c", "d"])
+    made = iris(10.0)
+    columns = [
+        column.model_copy(update={"name": name}) for column, name in zip(made.signature.columns, "abcd", strict=True)
+    ]
+    inputs = [made.signature.inputs[0].model_copy(update={"columns": tuple("abcd")})]
+    renamed = made.signature.model_copy(update={"columns": columns, "inputs": inputs})
 
-    with pytest.raises(ContractChanged, match="model name of its own.*v1 serves"):
-        release(2, dataclasses.replace(iris(10.0), held_out=data))
+    with pytest.raises(ContractChanged, match="it takes a new column a float32; .*v1 serves"):
+        release(2, dataclasses.replace(made, signature=renamed))
 
 
 @pytest.mark.usefixtures("live")

@@ -7,7 +7,7 @@ import pytest
 from inject.hostile_models import ROWS, classifier, endless, maps
 
 from interlock.model.confined.answering import answered, loaded
-from interlock.model.confined.protocol import Failed, Misshapen, Question
+from interlock.model.confined.protocol import Failed, Feed, Given, Misshapen, Question
 
 
 class Counted:
@@ -34,10 +34,8 @@ def question(latency_budget_ms: float, **change: object) -> Question:
         "max_nodes": 0,
         "latency_budget_ms": latency_budget_ms,
         "largest_request": 256,
-        "input_name": "input",
-        "outputs": ["label", "probabilities"],
-        "classes": 3,
-        "rows": ROWS,
+        "inputs": [Feed("input", "float32", ROWS)],
+        "outputs": [Given("label", "int64", None), Given("probabilities", "float32", 3)],
     }
     return Question(**asked | change)
 
@@ -46,7 +44,7 @@ def test_rows_alone_come_first_then_the_golden_rows_then_the_largest_request():
     session = Counted(classifier().SerializeToString())
     answers = answered(session, question(math.inf))
     assert session.asked == [1] * 5 + [3, 256]
-    assert [len(answers[asked]["labels"]) for asked in ("single", "golden", "batch")] == [5, 3, 256]
+    assert [len(answers[asked]["label"]) for asked in ("single", "golden", "batch")] == [5, 3, 256]
     assert len(answers["row_ms"]) == 5
 
 
@@ -60,8 +58,9 @@ def test_a_slow_candidate_is_not_asked_for_more_than_it_takes_to_know_that():
 
 
 def test_a_missing_cell_is_asked_for_as_not_a_number():
-    rows = [[None, 1.0, 2.0, 3.0]]
-    answers = answered(Counted(classifier().SerializeToString()), question(math.inf, rows=rows))
+    rows = [[math.nan, 1.0, 2.0, 3.0]]
+    asked = question(math.inf, inputs=[Feed("input", "float32", rows)])
+    answers = answered(Counted(classifier().SerializeToString()), asked)
     assert math.isnan(answers["golden"]["probabilities"][0][0])
 
 
@@ -69,7 +68,10 @@ def test_what_cannot_be_opened_or_computed_has_failed():
     with pytest.raises(Failed):
         loaded(b"\xff")
     with pytest.raises(Failed):
-        answered(Counted(classifier().SerializeToString()), question(math.inf, outputs=["label", "none"]))
+        answered(
+            Counted(classifier().SerializeToString()),
+            question(math.inf, outputs=[Given("label", "int64", None), Given("none", "float32", 3)]),
+        )
 
 
 def test_answers_that_are_no_arrays_are_no_error_of_ours():

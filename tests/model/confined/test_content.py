@@ -18,7 +18,7 @@ from onnx import ModelProto, TensorProto, helper
 from onnx.helper import make_node, make_tensor_value_info
 
 from interlock.model.confined.content import examined
-from interlock.model.confined.protocol import Failed, Forbidden, Question
+from interlock.model.confined.protocol import Failed, Feed, Forbidden, Given, Question
 
 
 def examine(onnx: ModelProto | bytes, max_nodes: int = 20_000) -> dict:
@@ -34,10 +34,8 @@ def examine(onnx: ModelProto | bytes, max_nodes: int = 20_000) -> dict:
         max_nodes=max_nodes,
         latency_budget_ms=0,
         largest_request=0,
-        input_name="input",
-        outputs=["label", "probabilities"],
-        classes=3,
-        rows=[],
+        inputs=[Feed("input", "float32", [])],
+        outputs=[Given("label", "int64", None), Given("probabilities", "float32", 3)],
     )
     return examined(content, asked)
 

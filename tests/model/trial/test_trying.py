@@ -45,11 +45,12 @@ from world.models import iris, wrong
 
 from interlock.errors import Broken, Damaged, Refused, SmokeFailed, TooSlow, TrialFailed, Unreadable
 from interlock.model.manifest import Golden, Manifest
+from interlock.model.session import opened
 from interlock.model.trial import Limits, Trial, process, question, try_out, trying
-from interlock.training.convert import OPSET, OnnxClassifier
 from interlock.training.train import Trained
 
 MIB = 1024 * 1024
+OPSET = {"": 17, "ai.onnx.ml": 3}
 BRIEF = Limits(cpu_s=1)
 
 
@@ -97,7 +98,7 @@ def test_what_other_learners_would_make_passes(tmp_path, estimator, opset):
     options = {"options": {"zipmap": False}, "target_opset": opset}
     onnx = to_onnx(estimator.fit(rows, labels), initial_types=[("input", FloatTensorType([None, 4]))], **options)
     content = onnx.SerializeToString()
-    labels, probabilities = OnnxClassifier(content).predict(rows[::10])
+    labels, probabilities = opened(content).run(None, {"input": rows[::10]})
     golden = Golden(rows=rows[::10].tolist(), labels=labels.tolist(), probabilities=probabilities.tolist())
     assert try_out(tmp_path, put(tmp_path, content, golden)).nodes >= len(onnx.graph.node)
     assert bool(onnx.functions) == (opset != OPSET)
@@ -399,11 +400,11 @@ def test_as_many_golden_rows_as_allowed_are_answered(tmp_path):
     assert try_out(tmp_path, put(tmp_path, classifier(), many)).golden_rows == 64
 
 
-@pytest.mark.parametrize("change", [{"outputs": ["label"]}, {"input_dtype": "float64"}])
-def test_a_manifest_of_another_kind_of_model_is_refused(tmp_path, change):
-    manifest = put(tmp_path, classifier()).model_copy(update=change)
-    with pytest.raises(Refused):
-        try_out(tmp_path, manifest)
+def test_golden_rows_that_are_none_of_the_columns_are_refused(tmp_path):
+    manifest = put(tmp_path, classifier())
+    golden = manifest.golden.model_copy(update={"rows": [["text", 1, 2, 3], *manifest.golden.rows[1:]]})
+    with pytest.raises(Refused, match="row 0, column c0: not a number"):
+        try_out(tmp_path, manifest.model_copy(update={"golden": golden}))
 
 
 # What it answers
@@ -421,9 +422,12 @@ def test_answers_that_are_not_finite_are_condemned(tmp_path):
 
 
 def test_answers_of_another_shape_are_condemned(tmp_path):
-    manifest = put(tmp_path, classifier()).model_copy(update={"class_names": ["a", "b"]})
-    with pytest.raises(SmokeFailed, match=r"probabilities \(1, 3\)"):
-        try_out(tmp_path, manifest)
+    manifest = put(tmp_path, classifier())
+    label, probabilities = manifest.signature.outputs
+    outputs = [label, probabilities.model_copy(update={"width": 2})]
+    signature = manifest.signature.model_copy(update={"outputs": outputs})
+    with pytest.raises(SmokeFailed, match=r"probabilities of 1 rows has the shape \(1, 3\), not \(1, 2\)"):
+        try_out(tmp_path, manifest.model_copy(update={"signature": signature}))
 
 
 def test_a_wrong_answer_to_the_last_of_many_rows_is_found(tmp_path):

@@ -91,7 +91,7 @@ def test_a_migration_that_was_interrupted_is_finished(log, database):
     again = Database(database, 5)
     again.insert([row(1)])
 
-    assert run(database, "SELECT version_num FROM prediction_log_version") == [("0001",)]
+    assert run(database, "SELECT version_num FROM prediction_log_version") == [("0002",)]
     assert run(database, "SELECT count(*) FROM prediction_log") == [(1,)]
     again.close()
 

@@ -195,7 +195,7 @@ def test_a_database_that_comes_back_with_a_half_applied_migration_gets_every_row
         until(lambda: 'interlock_log_rows_total{outcome="written"} 2.0' in client.get("/metrics").text)
 
     assert [row["customer_id"] for row in rows(database)] == ["0", "1", "2"]
-    assert rows(database, "SELECT version_num FROM prediction_log_version") == [{"version_num": "0001"}]
+    assert rows(database, "SELECT version_num FROM prediction_log_version") == [{"version_num": "0002"}]
 
 
 @pytest.mark.system

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
-from world.models import ROW, TOKEN, decide, iris, settings_of
+from world.models import ROW, TOKEN, confidence, decide, iris, settings_of
 
 from interlock.serving.app import create_app
-from interlock.training.convert import OnnxClassifier
 
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
@@ -16,7 +15,7 @@ NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 def test_a_matrix_gets_labels_confidences_and_the_version_that_computed_them(client):
     answer = client.post("/predict", json=[ROW, ROW]).json()
 
-    expected = OnnxClassifier(iris(1.0).onnx).predict(np.asarray([ROW], dtype=np.float32))[1].max()
+    expected = confidence(iris(1.0))
     assert answer["prediction"] == [0, 0]
     assert answer["confidence"] == pytest.approx([expected, expected])
     assert (answer["model"], answer["alias"], answer["version"]) == ("best_model", "A", 1)
@@ -155,8 +154,9 @@ def test_a_model_that_hangs_is_given_up(client, monkeypatch):
 
 def test_an_answer_that_is_not_finite_is_never_sent(client, monkeypatch):
     from interlock.model.answers import Answers
+    from interlock.model.signature import Role
 
-    nan = Answers(np.zeros(1, dtype=np.int64), np.full((1, 3), np.nan, dtype=np.float32))
+    nan = Answers(np.zeros(1, dtype=np.int64), np.full((1, 3), np.nan, dtype=np.float32), Role.PROBABILITIES)
     monkeypatch.setattr("interlock.serving.in_process.OnnxModel.compute", lambda *_: nan)
 
     answer = client.post("/predict", json=[ROW])

@@ -1,0 +1,344 @@
+"""Labelled rows, from tables as people have them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from interlock.errors import InvalidRows, InvalidTraining
+from interlock.model.manifest import Cells
+from interlock.model.rows import Tensors, encoded_column, listed
+from interlock.model.signature import MOST_COLUMNS, Column, Dtype, Input, Task
+from interlock.training.columns import FLAGS, NUMBERS, column_of, plain_cells
+
+INPUT = "input"
+"""The one tensor of a model without texts."""
+FEW = 20
+"""Most different whole numbers of a target that are taken for classes unless the task is said."""
+Label = bool | int | str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """
+    Labelled rows; made by `Dataset.of`.
+
+    Args:
+        frame: The features as a pipeline sees them: numbers and flags as float32 (float64, if float32 does not hold one
+            of them), NaN for a missing one; texts as str, the empty one for a missing one.
+        columns: What each of them takes.
+        target: The truth. Of a classification shape (n,), the place of each row's class among the names; of multilabel
+            shape (n, classes), 0 or 1; of a regression shape (n, targets), float64.
+        class_names: Of a classification or multilabel.
+        labels: What a client gets for each class in place of 0, 1, ..; None for these.
+        targets: Names of what a regression predicts.
+    """
+
+    frame: pd.DataFrame
+    columns: list[Column]
+    target: npt.NDArray[Any]
+    task: Task
+    class_names: list[str]
+    labels: list[Label] | None
+    targets: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        frame: Any,
+        target: str | Sequence[str] | npt.ArrayLike,
+        *,
+        task: Task | str | None = None,
+        class_names: Sequence[str] | None = None,
+        columns: Sequence[Column] = (),
+    ) -> Self:
+        """
+        Take a table: a pandas data frame, an Arrow table, or a mapping of column names to cells.
+
+        Args:
+            frame: Features, and the target among them if it is named.
+            target: Name of the column to predict, or of several of them; or its values, one for each row.
+            task: classification, regression or multilabel. Without it: texts, flags, categories and up to 20 different
+                whole numbers are classes, other numbers a regression, several flags multilabel.
+            class_names: Names of the classes 0, 1, .., where the target holds these numbers.
+            columns: What some of the features take, where their values do not say it, such as all categories.
+
+        Raises:
+            InvalidTraining: It cannot be trained on; the message names the column.
+        """
+        table = _table(frame)
+        features, truth = _apart(table, target)
+        kind = Task(task) if task else _task_of(truth)
+        encoded, taken = _encoded(features, {column.name: column for column in columns})
+        made = cls(encoded, taken, np.empty(0), kind, [], None, [])
+        if kind is Task.REGRESSION:
+            return replace(made, target=_values(truth), targets=[str(name) for name in truth.columns])
+        if kind is Task.MULTILABEL:
+            names = [str(name) for name in truth.columns]
+            return replace(made, target=_flags(truth), class_names=names, labels=list[Label](names))
+        series = _only(truth)
+        if class_names is not None:
+            return replace(made, target=_codes(series, len(class_names)), class_names=[str(n) for n in class_names])
+        found, codes = _classes(series)
+        return replace(made, target=codes, class_names=_names(series, found), labels=found)
+
+    @property
+    def inputs(self) -> list[Input]:
+        """The tensors of a model that is trained on it: one, or one for each column if there are texts."""
+        if all(column.dtype is not Dtype.STRING for column in self.columns):
+            return [Input(name=INPUT, dtype=self._float, columns=tuple(column.name for column in self.columns))]
+        return [
+            Input(name=c.name, dtype=Dtype.STRING if c.dtype is Dtype.STRING else self._float, columns=(c.name,))
+            for c in self.columns
+        ]
+
+    @property
+    def fitting_target(self) -> npt.NDArray[Any]:
+        """The truth as a pipeline is fitted to it: one target as shape (n,)."""
+        return self.target[:, 0] if self.target.ndim == 2 and self.target.shape[1] == 1 else self.target  # noqa: PLR2004
+
+    def rows(self, places: npt.NDArray[np.int64]) -> Self:
+        """Return the rows at *places*."""
+        return replace(self, frame=self.frame.iloc[places].reset_index(drop=True), target=self.target[places])
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def _float(self) -> Dtype:
+        return float_of(self.columns)
+
+
+def float_of(columns: Sequence[Column]) -> Dtype:
+    """Return the dtype of every number in a model's tensors: float64 as soon as one column needs it."""
+    wide = any(column.dtype in {Dtype.FLOAT64, Dtype.INT64} for column in columns)
+    return Dtype.FLOAT64 if wide else Dtype.FLOAT32
+
+
+def encoded_frame(frame: Any, columns: Sequence[Column]) -> pd.DataFrame:
+    """
+    Return a table as a pipeline with *columns* sees it.
+
+    Raises:
+        InvalidTraining: A column is missing, or a cell is nothing that the column takes.
+    """
+    table = _table(frame)
+    if missing := [column.name for column in columns if column.name not in table.columns]:
+        msg = f"the table has no column {listed(missing)}; it has {listed(list(table.columns))}"
+        raise InvalidTraining(msg)
+    kind = float_of(columns).numpy
+    cells = {column.name: _cells(table[column.name], column) for column in columns}
+    return pd.DataFrame({name: array if array.dtype == object else array.astype(kind) for name, array in cells.items()})
+
+
+def tensors_of(frame: pd.DataFrame, inputs: Sequence[Input]) -> Tensors:
+    """Return the rows of an encoded frame as a model with *inputs* takes them."""
+    return Tensors({one.name: frame[list(one.columns)].to_numpy(dtype=one.dtype.numpy) for one in inputs})
+
+
+def cells_of(frame: pd.DataFrame, columns: Sequence[Column]) -> Cells:
+    """Return the rows of an encoded frame as clients send them; None for a missing cell."""
+    rows = [[_cell(cell, column) for cell in frame[column.name].tolist()] for column in columns]
+    return [list(row) for row in zip(*rows, strict=True)]
+
+
+def _cell(cell: Any, column: Column) -> Any:
+    if cell in ("", None) or cell != cell:  # noqa: PLR0124 - only NaN differs from itself
+        return None
+    if column.dtype is Dtype.BOOL:
+        return bool(cell)
+    return int(cell) if column.dtype is Dtype.INT64 else cell
+
+
+def _table(frame: Any) -> pd.DataFrame:
+    table = frame.to_pandas() if hasattr(frame, "to_pandas") else pd.DataFrame(frame)
+    names = list(table.columns)
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        msg = "every column needs a name that is a text, and not an empty one"
+        raise InvalidTraining(msg)
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        msg = f"column {listed(twice)} is there twice"
+        raise InvalidTraining(msg)
+    if not len(table):
+        msg = "there are no rows"
+        raise InvalidTraining(msg)
+    return table
+
+
+def _apart(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return features and targets, each a frame."""
+    names = [target] if isinstance(target, str) else target
+    if not (isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names)) or (
+        not isinstance(target, str) and len(names) == len(table) and names[0] not in table.columns
+    ):
+        return table, _truth(target, len(table))
+    if missing := [name for name in names if name not in table.columns]:
+        msg = f"the table has no column {listed(missing)} to predict; it has {listed(list(table.columns))}"
+        raise InvalidTraining(msg)
+    features = table.drop(columns=list(names))
+    if not len(features.columns):
+        msg = "there is no column beside what is to be predicted"
+        raise InvalidTraining(msg)
+    return features, table[list(names)]
+
+
+def _truth(values: Any, rows: int) -> pd.DataFrame:
+    truth = values if isinstance(values, pd.DataFrame) else None
+    if truth is None:
+        array = values if isinstance(values, pd.Series | pd.Index) else np.asarray(values)
+        many = isinstance(array, np.ndarray) and array.ndim == 2  # noqa: PLR2004
+        truth = (
+            pd.DataFrame(array, columns=[f"target_{n}" for n in range(array.shape[1])])
+            if many
+            else pd.DataFrame({"target": array})
+        )
+    if len(truth) != rows:
+        msg = f"the target has {len(truth)} values for {rows} rows"
+        raise InvalidTraining(msg)
+    return truth.reset_index(drop=True)
+
+
+def _encoded(features: pd.DataFrame, declared: dict[str, Column]) -> tuple[pd.DataFrame, list[Column]]:
+    if len(features.columns) > MOST_COLUMNS:
+        msg = f"{len(features.columns)} columns; {MOST_COLUMNS} are taken"
+        raise InvalidTraining(msg)
+    if unknown := [name for name in declared if name not in features.columns]:
+        msg = f"the table has no column {listed(unknown)}; it has {listed(list(features.columns))}"
+        raise InvalidTraining(msg)
+    columns = [declared.get(name) or column_of(features[name]) for name in features.columns]
+    for name in declared:
+        if features[name].isna().all():
+            msg = f"column {name}: there is not a single value"
+            raise InvalidTraining(msg)
+    return encoded_frame(features, columns), columns
+
+
+def _cells(series: pd.Series, column: Column) -> npt.NDArray[Any]:
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "iufb":
+        cells = series.to_numpy()
+    else:
+        cells = np.empty(len(series), dtype=object)
+        cells[:] = [_plain(cell) for cell in plain_cells(series)]
+    try:
+        return encoded_column(cells, column)
+    except InvalidRows as error:
+        raise InvalidTraining(str(error)) from error
+
+
+def _plain(cell: Any) -> Any:
+    return cell.item() if isinstance(cell, np.generic) else cell
+
+
+def _present(series: pd.Series) -> list[Any]:
+    cells = [_plain(cell) for cell in plain_cells(series)]
+    if gone := sum(cell is None for cell in cells):
+        msg = f"column {series.name}, which is to be predicted: {gone} of {len(cells)} values are missing"
+        raise InvalidTraining(msg)
+    return cells
+
+
+def _task_of(truth: pd.DataFrame) -> Task:
+    if len(truth.columns) > 1:
+        flags = all(set(_present(truth[name])) <= {0, 1} for name in truth.columns)
+        return Task.MULTILABEL if flags else Task.REGRESSION
+    series = truth.iloc[:, 0]
+    cells = _present(series)
+    if isinstance(series.dtype, pd.CategoricalDtype) or not all(
+        isinstance(cell, NUMBERS) and not isinstance(cell, FLAGS) for cell in cells
+    ):
+        return Task.CLASSIFICATION
+    if any(cell != int(cell) if np.isfinite(float(cell)) else True for cell in cells):
+        return Task.REGRESSION
+    if len(set(cells)) <= FEW:
+        return Task.CLASSIFICATION
+    if all(isinstance(cell, float) for cell in cells):
+        return Task.REGRESSION
+    msg = f"column {series.name}: {len(set(cells))} different whole numbers; say task='classification' or 'regression'"
+    raise InvalidTraining(msg)
+
+
+def _only(truth: pd.DataFrame) -> pd.Series:
+    if len(truth.columns) != 1:
+        msg = f"a classification predicts one column, not {listed([str(name) for name in truth.columns])}"
+        raise InvalidTraining(msg)
+    return truth.iloc[:, 0]
+
+
+def _values(truth: pd.DataFrame) -> npt.NDArray[np.float64]:
+    columns = []
+    for name in truth.columns:
+        cells = _present(truth[name])
+        if not all(isinstance(cell, (*NUMBERS, *FLAGS)) for cell in cells):
+            msg = f"column {name}, which is to be predicted, holds something else than numbers"
+            raise InvalidTraining(msg)
+        numbers = np.array([float(cell) for cell in cells])
+        if not np.isfinite(numbers).all():
+            msg = f"column {name}, which is to be predicted: {int((~np.isfinite(numbers)).sum())} values are not finite"
+            raise InvalidTraining(msg)
+        if (numbers == numbers[0]).all():
+            msg = f"column {name}, which is to be predicted, is always the same"
+            raise InvalidTraining(msg)
+        columns.append(numbers)
+    return np.stack(columns, axis=1)
+
+
+def _flags(truth: pd.DataFrame) -> npt.NDArray[np.int64]:
+    columns = []
+    for name in truth.columns:
+        cells = _present(truth[name])
+        if not all(isinstance(cell, (*NUMBERS, *FLAGS)) and cell in {0, 1} for cell in cells):
+            msg = f"column {name}, which is to be predicted, holds something else than flags (true, false, 1, 0)"
+            raise InvalidTraining(msg)
+        columns.append(np.array([int(cell) for cell in cells], dtype=np.int64))
+        if len(set(cells)) == 1:
+            msg = f"column {name}, which is to be predicted, is always the same"
+            raise InvalidTraining(msg)
+    return np.stack(columns, axis=1)
+
+
+def _codes(series: pd.Series, classes: int) -> npt.NDArray[np.int64]:
+    """Return the numbers 0, 1, .. of a target whose classes have names of their own."""
+    cells = _present(series)
+    if not all(isinstance(cell, (*NUMBERS, *FLAGS)) and cell in range(classes) for cell in cells):
+        msg = f"column {series.name}, which is to be predicted, holds something else than 0 to {classes - 1}"
+        raise InvalidTraining(msg)
+    return np.array([int(cell) for cell in cells], dtype=np.int64)
+
+
+def _classes(series: pd.Series) -> tuple[list[Label], npt.NDArray[np.int64]]:
+    """Return the classes in their order, and the place of each row's class."""
+    cells = [_label(series, cell) for cell in _present(series)]
+    if len({type(cell) for cell in cells}) > 1:
+        kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
+        msg = f"column {series.name}, which is to be predicted, holds classes of several kinds: {kinds}"
+        raise InvalidTraining(msg)
+    found: list[Label] = sorted(set(cells))
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        found = [_label(series, cell) for cell in series.cat.categories.tolist()]
+    places = {label: place for place, label in enumerate(found)}
+    return found, np.array([places[cell] for cell in cells], dtype=np.int64)
+
+
+def _label(series: pd.Series, cell: Any) -> Label:
+    """Return a class as clients get it: 1 for 1.0, whatever type the table has."""
+    if isinstance(cell, FLAGS):
+        return bool(cell)
+    if isinstance(cell, str) and cell.strip():
+        return cell
+    if isinstance(cell, NUMBERS) and float(cell).is_integer():
+        return int(cell)
+    what = "an empty text" if isinstance(cell, str) else f"a {type(cell).__name__} that is no whole number"
+    msg = f"column {series.name}, which is to be predicted: a class is {what}"
+    raise InvalidTraining(msg)
+
+
+def _names(series: pd.Series, found: Sequence[Label]) -> list[str]:
+    names = [str(label) for label in found]
+    if len(set(names)) < len(names):
+        msg = f"column {series.name}: two classes have the same name"
+        raise InvalidTraining(msg)
+    return names
