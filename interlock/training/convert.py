@@ -14,12 +14,13 @@ from onnx import ModelProto
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from sklearn.base import BaseEstimator
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import Pipeline
 
 from interlock.errors import NotConvertible
 from interlock.model.session import NotOpened, opened
 from interlock.model.signature import Dtype, Input, Output, Role, Signature, Task
-from interlock.training.converters import prepared, register_for
+from interlock.training.converters import parts_of, prepared, register_for
 from interlock.training.dataset import INPUT, Dataset, tensors_of
 from interlock.training.graph import Graph
 from interlock.training.refusals import why_not
@@ -27,6 +28,8 @@ from interlock.training.refusals import why_not
 OPSETS = range(17, 22)
 ML_OPSET = 3
 LABEL = "label"
+WORDS = r"[\p{L}\p{N}_]{2,}"
+"""scikit-learn's default words in RE2; the converter's own expression knows only those of A to Z."""
 TENSORS = {Dtype.FLOAT32: FloatTensorType, Dtype.FLOAT64: DoubleTensorType, Dtype.STRING: StringTensorType}
 
 
@@ -129,11 +132,16 @@ def _layouts(data: Dataset) -> Iterator[list[Input]]:
 def _options(fitted: BaseEstimator) -> Iterator[dict[Any, Any] | None]:
     """Yield options from the best to none: not every converter knows each of them."""
     last = fitted.steps[-1][1] if isinstance(fitted, Pipeline) else fitted
+    words = {id(part): {"tokenexp": WORDS} for _, part in parts_of(fitted) if _takes_words(part)}
     if role_of(fitted) is Role.SCORES:
-        yield {id(last): {"zipmap": False, "raw_scores": True}}
-        yield {id(last): {"raw_scores": True}}
-    yield {id(last): {"zipmap": False}}
-    yield None
+        yield {**words, id(last): {"zipmap": False, "raw_scores": True}}
+        yield {**words, id(last): {"raw_scores": True}}
+    yield {**words, id(last): {"zipmap": False}}
+    yield words or None
+
+
+def _takes_words(part: Any) -> bool:
+    return isinstance(part, CountVectorizer) and part.token_pattern == CountVectorizer().token_pattern
 
 
 def _made(fitted: BaseEstimator, inputs: list[Input], options: dict[Any, Any] | None, opset: int) -> ModelProto:

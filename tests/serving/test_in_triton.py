@@ -5,6 +5,7 @@ import pytest
 from world.credit import FEATURES, credit
 from world.engines import environment, serving_engine, triton_engine
 from world.fakes import up_to
+from world.kinds import KINDS, assert_same
 from world.models import ROW, TOKEN, asked, confidence, iris, put, served, wrong
 
 from demos.load import Load
@@ -67,6 +68,18 @@ def test_a_typed_record_with_a_missing_cell_has_the_same_answer(app, release, st
 
     expected = asked(credit(), [record["features"]]).confidence()[0]
     assert answer["confidence"] == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_model_answers_as_the_fitted_model_itself(app, release, kind):
+    """Smoke and golden rows proved it in Triton; users' rows go there in binary."""
+    kind = KINDS[kind]
+    release(1, kind.trained())
+
+    answer = httpx.post(f"{app}/predict", json={"rows": kind.rows * 20})
+
+    assert answer.status_code == 200, answer.json()
+    assert_same(answer.json()["prediction"], kind.expected() * 20)
 
 
 def test_releases_and_a_rollback_under_load_fail_no_request(app, release, store):

@@ -51,23 +51,52 @@ def lend(array: np.ndarray[Any, Any]) -> Any:
     return capsule
 
 
-def texts(encoded: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+class Unread:
+    """What the stub's own conversion of strings gives: nothing, in any shape; `Strings` reads them instead."""
+
+    def reshape(self, _dims: Any) -> "Unread":
+        """Stay as it is."""
+        return self
+
+
+pb.deserialize_bytes_tensor = lambda _encoded: Unread()
+
+
+class Strings:
     """
-    Return the strings of a tensor, shape (n,): each is its length, 4 bytes little-endian, and its bytes.
+    Reads strings where the stub keeps them: each is its length, 4 bytes little-endian, and its bytes.
 
-    Takes the place of the stub's own function, whose array has the right address and size, and a stride of zero.
+    The stub's object does not give their address, so its place in the object is looked for once, in a tensor whose
+    address and size are known. Holds for the one wheel that this stand-in is written for.
     """
-    content, found, place = ctypes.string_at(encoded.__array_interface__["data"][0], encoded.nbytes), [], 0
-    while place < len(content):
-        length = int.from_bytes(content[place : place + 4], "little")
-        found.append(content[place + 4 : place + 4 + length].decode())
-        place += 4 + length
-    array = np.empty(len(found), dtype=object)
-    array[:] = found
-    return array
 
+    WORDS = 64
+    SIZE = 12_347
+    """Bytes of the known tensor: a number that stands nowhere else in the object."""
 
-pb.deserialize_bytes_tensor = texts
+    def __init__(self) -> None:
+        """Find where address and size are."""
+        known = np.zeros(self.SIZE, dtype=np.uint8)
+        tensor = pb.Tensor.from_dlpack("known", lend(known))
+        words = self._words(tensor)
+        self._address, self._size = words.index(known.ctypes.data), words.index(self.SIZE)
+
+    def of(self, tensor: Any) -> np.ndarray[Any, Any]:
+        """Return the strings of a tensor, in its shape."""
+        words = self._words(tensor)
+        content, found, place = ctypes.string_at(words[self._address], words[self._size]), [], 0
+        while place < len(content):
+            length = int.from_bytes(content[place : place + 4], "little")
+            found.append(content[place + 4 : place + 4 + length].decode())
+            place += 4 + length
+        array = np.empty(len(found), dtype=object)
+        array[:] = found
+        return array.reshape(tensor.shape())
+
+    def _words(self, tensor: Any) -> list[int]:
+        """Return the beginning of the C++ object behind *tensor*: pybind11 keeps its address after Python's header."""
+        address = ctypes.c_uint64.from_address(id(tensor) + object.__basicsize__).value
+        return list((ctypes.c_uint64 * self.WORDS).from_address(address))
 
 
 def open_session(config: Entry, folder: str) -> ort.InferenceSession:
@@ -142,6 +171,7 @@ class TritonPythonModel:
                 check.refuse(f"'{entry['name']}' is a string, which this stand-in cannot give")
             check.tensor(entry, outputs, exact=True)
         self.inputs = {entry["name"]: entry["data_type"] for entry in config["input"]}
+        self.strings = Strings() if STRING in self.inputs.values() else None
         self.outputs = [entry["name"] for entry in config["output"]]
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -159,7 +189,7 @@ class TritonPythonModel:
     def _feeds(self, request: Any) -> Tensors:
         tensors = {name: pb.get_input_tensor_by_name(request, name) for name in self.inputs}
         return {
-            name: tensor.as_numpy() if self.inputs[name] == STRING else np.from_dlpack(tensor)
+            name: self.strings.of(tensor) if self.strings and self.inputs[name] == STRING else np.from_dlpack(tensor)
             for name, tensor in tensors.items()
         }
 
