@@ -19,7 +19,7 @@ BOOSTERS := xgboost|lightgbm|onnxmltools|imbalanced-learn|sklearn-compat
 DASKS := prefect-dask|dask|distributed|locket|msgpack|partd|tblib|toolz|tornado|zict
 
 .PHONY: demo demo-triton demo-credit test test-faults test-syscalls test-network test-network-of-triton test-states \
-	test-races test-mutants test-steps test-worker search-states check up down status bench lock
+	test-races test-mutants test-steps test-worker search-states check up down status bench models lock
 
 demo: $(READY)          ## the main job, told to a new user
 	@$(BIN)/python -m demos main-job
@@ -90,6 +90,9 @@ bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.first_run
 	$(BIN)/python -m benchmarks.prediction_log
 	$(BIN)/python -m benchmarks.batch
+
+models: $(READY)        ## the table of docs/models.md, from what the code does with every estimator of scikit-learn
+	PYTHONPATH=tests $(BIN)/python -W ignore -m docs.models_table
 
 lock: $(READY)          ## resolve the dependencies again
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --group dev --group triton --all-extras \

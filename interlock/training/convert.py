@@ -14,6 +14,7 @@ from onnx import ModelProto
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import Pipeline
 
@@ -21,7 +22,7 @@ from interlock.errors import NotConvertible
 from interlock.model.session import NotOpened, opened
 from interlock.model.signature import Dtype, Input, Output, Role, Signature, Task
 from interlock.training.converters import parts_of, prepared, register_for
-from interlock.training.dataset import INPUT, Dataset, tensors_of
+from interlock.training.dataset import Dataset, tensors_of
 from interlock.training.graph import Graph
 from interlock.training.refusals import why_not
 
@@ -62,18 +63,32 @@ def convert(fitted: BaseEstimator, data: Dataset) -> Converted:
         NotInstalled: Its converter is in an extra that is not installed.
     """
     register_for(fitted)
-    ready, last = prepared(fitted), None
+    ready = prepared(fitted)
+    inputs = _by_column(data) if _names_columns(ready) else data.inputs
+    met: list[Exception] = []
     for opset in OPSETS:
-        for layout in _layouts(data):
-            for options in _options(ready):
-                try:
-                    graph = Graph(_made(ready, layout, options, opset)).without_zipmaps().anywhere()
-                    if layout != data.inputs:
-                        graph.one_tensor(data.inputs[0])
-                    return Converted(*finished(graph, data, role_of(fitted)))
-                except Exception as error:  # noqa: BLE001 - skl2onnx raises whatever its converters meet
-                    last = error
-    raise NotConvertible(why_not(fitted, last)) from last
+        for options in _options(ready):
+            try:
+                graph = Graph(_made(ready, inputs, options, opset)).without_zipmaps().anywhere()
+                if inputs != data.inputs:
+                    graph.one_tensor(data.inputs[0])
+                return Converted(*finished(graph, data, role_of(fitted)))
+            except Exception as error:  # noqa: BLE001 - skl2onnx raises whatever its converters meet
+                met.append(error)
+    lowest = met[len(list(_options(ready))) - 1]  # without options, which not every converter knows
+    raise NotConvertible(why_not(fitted, lowest, _culprit(ready, inputs))) from lowest
+
+
+def _culprit(fitted: BaseEstimator, inputs: list[Input]) -> str | None:
+    """Return the first step of a pipeline up to which it cannot be converted."""
+    if not isinstance(fitted, Pipeline):
+        return None
+    for place, (name, _) in enumerate(fitted.steps, start=1):
+        try:
+            opened(bytes(_made(Pipeline(fitted.steps[:place]), inputs, None, OPSETS[-1]).SerializeToString()))
+        except Exception:  # noqa: BLE001 - as above
+            return str(name)
+    return str(fitted.steps[-1][0])
 
 
 def role_of(fitted: Any) -> Role | None:
@@ -121,12 +136,20 @@ def finished(
     return onnx, signature
 
 
-def _layouts(data: Dataset) -> Iterator[list[Input]]:
-    """Yield the inputs as they shall be; and one for each column, as a pipeline that names columns needs them."""
-    yield data.inputs
-    if len(data.inputs) == 1 and data.inputs[0].name == INPUT:
-        kind = data.inputs[0].dtype
-        yield [Input(name=column.name, dtype=kind, columns=(column.name,)) for column in data.columns]
+def _names_columns(fitted: BaseEstimator) -> bool:
+    """Whether a step picks columns by their names, so that each has to be an input of its own."""
+    chosen = [
+        columns
+        for _, part in parts_of(fitted)
+        if isinstance(part, ColumnTransformer)
+        for _, _, columns in part.transformers_
+    ]
+    return any(isinstance(name, str) for columns in chosen for name in np.atleast_1d(np.asarray(columns, dtype=object)))
+
+
+def _by_column(data: Dataset) -> list[Input]:
+    dtypes = {name: tensor.dtype for tensor in data.inputs for name in tensor.columns}
+    return [Input(name=name, dtype=dtype, columns=(name,)) for name, dtype in dtypes.items()]
 
 
 def _options(fitted: BaseEstimator) -> Iterator[dict[Any, Any] | None]:

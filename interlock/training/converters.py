@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
@@ -97,7 +98,33 @@ def _lightgbm(part: BaseEstimator) -> None:
     with extra("boosting"):
         from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
 
-    _register(part, "LightGbm", convert_lightgbm, split=None)
+    def convert(scope: Any, operator: Any, container: Any) -> None:
+        convert_lightgbm(scope, operator, _RoundedDown(container))
+
+    _register(part, "LightGbm", convert, split=None)
+
+
+class _RoundedDown:
+    """
+    A container of skl2onnx that rounds the thresholds of trees down to float32.
+
+    LightGBM compares `x <= threshold` in float64. For a float32 x that is `x <= the largest float32 below`; the nearest
+    one, which would be written otherwise, may lie above the threshold and send x to the other side.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def add_node(self, *node: Any, **more: Any) -> None:
+        """Add a node, of whose thresholds none is rounded up."""
+        if "nodes_values" in more:
+            exact = np.asarray(more["nodes_values"], dtype=np.float64)
+            near = exact.astype(np.float32)
+            more["nodes_values"] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near).tolist()
+        self._container.add_node(*node, **more)
 
 
 def _catboost(part: BaseEstimator) -> None:

@@ -187,15 +187,15 @@ def _apart(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def _truth(values: Any, rows: int) -> pd.DataFrame:
-    truth = values if isinstance(values, pd.DataFrame) else None
-    if truth is None:
-        array = values if isinstance(values, pd.Series | pd.Index) else np.asarray(values)
-        many = isinstance(array, np.ndarray) and array.ndim == 2  # noqa: PLR2004
-        truth = (
-            pd.DataFrame(array, columns=[f"target_{n}" for n in range(array.shape[1])])
-            if many
-            else pd.DataFrame({"target": array})
-        )
+    """Return the values of one target or of several, which may have names."""
+    if isinstance(values, pd.DataFrame):
+        truth = values
+    elif isinstance(values, pd.Series) or np.ndim(values) == 1:
+        name = getattr(values, "name", None)
+        truth = pd.DataFrame({name if isinstance(name, str) and name else "target": values})
+    else:
+        array = np.asarray(values)
+        truth = pd.DataFrame(array, columns=[f"target_{place}" for place in range(array.shape[-1])])
     if len(truth) != rows:
         msg = f"the target has {len(truth)} values for {rows} rows"
         raise InvalidTraining(msg)

@@ -60,8 +60,8 @@ ADVICE = (
 )
 
 
-def why_not(fitted: Any, error: Exception | None) -> str:
-    """Return a sentence for people; *error* is what the last attempt met."""
+def why_not(fitted: Any, error: Exception, culprit: str | None) -> str:
+    """Return a sentence for people; *error* is what the converter met, *culprit* the step of a pipeline that it was."""
     known = suspected(fitted)
     if known:
         return known
@@ -71,8 +71,8 @@ def why_not(fitted: Any, error: Exception | None) -> str:
             return f"{_step(path, part)} cannot be converted: skl2onnx has no converter for it; use another step, {OWN}"
         if not kind.__module__.startswith("sklearn.") and kind.__module__.partition(".")[0] not in PACKAGES:
             return f"{_step(path, part)} cannot be converted: it is not one of scikit-learn; use another step, {OWN}"
-    first = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-    path, part = next(iter(parts_of(fitted)))
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    path, part = next((found for found in parts_of(fitted) if found[0] == culprit), ("", fitted))
     return f"{_step(path, part)} cannot be converted: {first}; use another step, {OWN}"
 
 
