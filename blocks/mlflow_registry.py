@@ -6,6 +6,7 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.named import NamedBlock
 from interlock.adapters.mlflow import experiment as mlflow_experiment
+from interlock.adapters.mlflow import originals as mlflow_originals
 from interlock.adapters.mlflow import registry as mlflow_registry
 from interlock.adapters.mlflow import tracking as mlflow_tracking
 
@@ -27,7 +28,9 @@ class MlflowRegistry(NamedBlock):
     _documentation_url = HttpUrl("https://mlflow.org/docs/latest/ml/model-registry/")
 
     url: str = Field(description="Base URL of the tracking server, without /api.", pattern=r"^https?://")
-    experiment: str = Field(default="interlock", description="Experiment below which training runs are logged.")
+    experiment: str = Field(
+        default=mlflow_experiment.DEFAULT, description="Experiment below which training runs are logged."
+    )
     timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds that a call may take; a transfer has more, by its size."
     )
@@ -37,6 +40,10 @@ class MlflowRegistry(NamedBlock):
     def connect(self) -> mlflow_registry.MlflowRegistry:
         """Return a client of the registry. Nothing is opened before its first call."""
         return mlflow_registry.MlflowRegistry(self.url, timeout_s=self.timeout_s, auth=self._auth())
+
+    def originals(self) -> mlflow_originals.MlflowOriginals:
+        """Return a client that finds models which others logged. Nothing is opened before its first call."""
+        return mlflow_originals.MlflowOriginals(self.url, timeout_s=self.timeout_s, auth=self._auth())
 
     def trainings(self) -> mlflow_experiment.MlflowExperiment:
         """Return the experiment that trainings are logged to. Nothing is opened before its first call."""

@@ -2,6 +2,7 @@
 Stories that an operator starts; the only place with @flow.
 
     train_register_reload    train -> gate -> register -> release to the serving app
+    adopt                    a model that somebody else trained -> a version -> release to the serving app
     deploy_to_triton         a registered version -> release to Triton, and to the serving app in front of it
     continuous_deployment    the newest version that passed the gate -> release, or skip
     manual_rollback          an operator's switch: back to an older version

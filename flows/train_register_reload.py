@@ -2,8 +2,8 @@ r"""
 Train a model and make it live on the serving app, or leave everything as it was.
 
     preflight -> ask_engines -> champion -> (table) -> train -> log -> gate -> register -> RELEASE
-                                                                        \            \ release=False: Registered
-                                                                         \ no: ends as Rejected
+                        \                                               \            \ release=False: Registered
+                         \ version=7: that one, at once -> RELEASE        \ no: ends as Rejected
     RELEASE  snapshot -> materialize -> trial -> load -> ready -> smoke -> commit -> switch -> confirm -> alias
                   \______________________ any failure: recover ______________________/
 """
@@ -34,6 +34,7 @@ from tasks.run import this_run
 @flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
 def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
     learner: str = "iris",
+    version: int | None = None,
     params: dict[str, Any] | None = None,
     metric: str | None = None,
     threshold: float | None = None,
@@ -54,6 +55,7 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
 
     Args:
         learner: Name of a file in `learners/`.
+        version: Release this registered version, and train nothing.
         params: The learner's parameters; `C` and `max_iter` for iris.
         metric: What the gate compares, measured on held-out rows; without it, the learner's own: accuracy, r2, ...
         threshold: The metric must be above it; without it, the learner's own.
@@ -83,22 +85,26 @@ def train_register_reload(  # noqa: PLR0913, PLR0917 - each is a field of the fo
         preflight(mlflow, store, release=release)
         if release:
             announce.heard(serving_steps.ask_engines(env, model, alias, [engine]))
-        champion = registry_steps.champion(mlflow, store, model, alias, compare=beat_champion)
-        data = feature_steps.read(features, plan.table) if features and plan.table else None
-        trained = training.train(plan, data)
-        run = tracking.log_run(mlflow, trained)
-        announce.run_id = run.run_id
-        verdict = training.judge(plan, trained, champion)
-        tracking.close_run(mlflow, run, verdict)
-        if not verdict.passed:
-            return Completed(name="Rejected", message=announce.tell("REJECTED", verdict.reason))
-
-        candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
+        verdict = None
+        if version is not None:
+            candidate, why = registry_steps.resolve(mlflow, model, alias, version), f"v{version}, as it was asked for"
+        else:
+            champion = registry_steps.champion(mlflow, store, model, alias, compare=beat_champion)
+            data = feature_steps.read(features, plan.table) if features and plan.table else None
+            trained = training.train(plan, data)
+            run = tracking.log_run(mlflow, trained)
+            announce.run_id = run.run_id
+            verdict = training.judge(plan, trained, champion)
+            tracking.close_run(mlflow, run, verdict)
+            why = verdict.reason
+            if not verdict.passed:
+                return Completed(name="Rejected", message=announce.tell("REJECTED", why))
+            candidate = registry_steps.register(mlflow, model, alias, run, trained, verdict)
         announce.learned(candidate)
         if not release:
-            return Completed(name="Registered", message=announce.tell("REGISTERED", verdict.reason))
+            return Completed(name="Registered", message=announce.tell("REGISTERED", why))
 
-        with released(env, candidate, [engine], why=verdict.reason, force=force, new_contract=new_contract) as delivery:
+        with released(env, candidate, [engine], why=why, force=force, new_contract=new_contract) as delivery:
             steps.carry_out(delivery)
         return Completed(message=announce.released(delivery, verdict))
     return announce.ended

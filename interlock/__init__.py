@@ -23,8 +23,24 @@ A room imports only rooms above it in this table; the import linter holds it.
     environment   store, registry, engines and run in one object
     stack         everything on one machine
     cli           the command `interlock`
+    log_model     one call from a training script of your own: `interlock.log_model(model, rows, target=...)`
 """
+
+from typing import TYPE_CHECKING, Any
 
 from interlock import outbound
 
+if TYPE_CHECKING:
+    from interlock.adapters.mlflow.script import log_model as log_model
+
 outbound.apply()
+
+
+def __getattr__(name: str) -> Any:
+    """Import `log_model` when it is asked for: it needs scikit-learn and MLflow, which a serving app does not have."""
+    if name == "log_model":
+        from interlock.adapters.mlflow.script import log_model
+
+        return log_model
+    msg = f"module 'interlock' has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -5,6 +5,7 @@ Steps of the flows, each a retried Prefect task; one file per outside system.
     preflight       what would stop a release after a training, asked before it
     feature_store   tables to train on
     training        learners
+    adoption        models that somebody else trained
     tracking        MLflow's training runs
     registry        MLflow's registry
     serving         the serving app before a release

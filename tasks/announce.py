@@ -23,7 +23,7 @@ from interlock.errors import DeliveryError, InvalidName, Refused
 from interlock.records import Candidate
 from interlock.release.engine import Sighting
 from interlock.release.gate import Verdict
-from interlock.release.message import message, of_release, of_rollback, serving
+from interlock.release.message import ended, message, serving
 from interlock.release.page import page_name
 from interlock.release.preflight import Answers
 from interlock.release.steps import Release
@@ -88,9 +88,9 @@ class Announcer:
 
     def released(self, release: Release, verdict: Verdict | None = None) -> str:
         """Tell of a release or a rollback that is done; return the message, without the link to the run."""
-        what, why = ("RELEASED", of_release) if release.kind == "release" else ("ROLLED BACK", of_rollback)
+        what, why = ended(release)
         publish_release(release, verdict)
-        return self._say(message(what, self._about, why(release), self.serves))
+        return self._say(message(what, self._about, why, self.serves))
 
     def reconciled(self, reports: Sequence[Report]) -> list[str]:
         """Tell what a pass found; return the messages. What is being released is told when that has ended."""

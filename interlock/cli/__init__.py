@@ -3,6 +3,7 @@ The command `interlock`: the operator's verbs, none of which needs Prefect.
 
     main      the command
     operate   history, rollback, reconcile, prune
+    adopt     a model that somebody else trained becomes a version
     engines   list engines, and take one out that is gone
     status    what runs, what is live, and what disagrees
     loop      reconcile, once or for ever

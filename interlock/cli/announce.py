@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from interlock.adapters.notify import Chat, Silence, Webhook
 from interlock.errors import DeliveryError
-from interlock.release.message import message, of_rollback
+from interlock.release.message import ended, message
 from interlock.release.page import page_key, page_name, release_page
 from interlock.release.steps import Release
 from interlock.settings import Settings
@@ -30,17 +30,17 @@ class Announcer:
         """Return where a flow run is seen."""
         return f"{self.ui}/runs/flow-run/{flow_run_id}"
 
-    def released(self, rollback: Release) -> None:
-        """Tell of a rollback that is done, and put it on the model's newest page."""
-        candidate = rollback.candidate
+    def released(self, release: Release) -> None:
+        """Tell of a release or a rollback that is done, and put it on the model's newest page."""
+        candidate = release.candidate
         subject = f"{candidate.model} {candidate.alias} v{candidate.version} (run {candidate.run_id})"
-        serves = rollback.current.describe(candidate.alias)
-        self.chat.say(message("ROLLED BACK", subject, of_rollback(rollback), serves))
-        self._publish(page_name(candidate.model, candidate.alias), release_page(rollback))
+        what, why = ended(release)
+        self.chat.say(message(what, subject, why, release.current.describe(candidate.alias)))
+        self._publish(page_name(candidate.model, candidate.alias), release_page(release))
 
-    def failed(self, model: str, alias: str, error: DeliveryError) -> None:
-        """Tell of a rollback that was not made."""
-        self.chat.say(message("ROLLBACK FAILED", f"{model} {alias}", str(error)))
+    def failed(self, model: str, alias: str, error: DeliveryError, what: str = "ROLLBACK FAILED") -> None:
+        """Tell of a rollback that was not made, or of a release."""
+        self.chat.say(message(what, f"{model} {alias}", str(error)))
 
     def _publish(self, name: str, markdown: str) -> None:
         page = {"key": page_key(name), "type": "markdown", "description": "By the operator", "data": markdown}

@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from interlock import outbound
+from interlock.cli.adopt import adopt
 from interlock.cli.engines import engines
 from interlock.cli.operate import history, prune, reconcile, rollback, status
 from interlock.environment import check_here
@@ -54,7 +55,7 @@ def down() -> None:
     typer.echo("stopped")
 
 
-for verb in (status, history, rollback, engines, reconcile, prune):
+for verb in (status, history, rollback, adopt, engines, reconcile, prune):
     app.command()(verb)
 
 

@@ -17,9 +17,14 @@ def message(what: str, subject: str, why: str = "", serves: str | None = None) -
     return text if serves is None else f"{text} | {serves}"
 
 
+def ended(release: Release) -> tuple[str, str]:
+    """Return what a release or a rollback is called when it is done, and why it was made."""
+    return ("RELEASED", of_release(release)) if release.kind == "release" else ("ROLLED BACK", of_rollback(release))
+
+
 def of_release(release: Release) -> str:
     """Return why a release was made, and what is not yet as decided."""
-    return "; ".join(filter(None, [release.journal.why, *_changes(release), *release.late]))
+    return "; ".join(filter(None, [release.journal.why, *release.late]))
 
 
 def of_rollback(rollback: Release) -> str:
@@ -28,11 +33,7 @@ def of_rollback(rollback: Release) -> str:
     left = journal.left_behind
     behind = f"v{left.active_version} is left behind, and refused from now on" if left else ""
     by = f"{journal.why or 'no reason given'} (by {journal.run.who})"
-    return "; ".join(filter(None, [by, behind, *_changes(rollback), *rollback.late]))
-
-
-def _changes(release: Release) -> list[str]:
-    return [f"clients find that it {change}" for change in release.contract_changes]
+    return "; ".join(filter(None, [by, behind, *rollback.late]))
 
 
 def serving(current: Current, alias: str, seen: Sequence[Sighting]) -> str:

@@ -109,12 +109,11 @@ class Release:
             DigestMismatch: The registry's bytes are not the trained ones.
             ContractChanged: It takes or gives something else than what is live, and nobody said that this is wanted.
         """
-        with self._step("materialize") as details:
+        with self._step("materialize"):
             self.writer.materialize(
                 self.candidate, lambda artifact, target: self.registry.fetch(self.candidate, artifact, target)
             )
             self._check_contract()
-            details.extend(f"new contract: it {change}" for change in self.contract_changes)
 
     def trial(self) -> None:
         """
@@ -219,6 +218,10 @@ class Release:
             changes = "; it ".join(self.contract_changes)
             msg = f"clients of v{live.active_version} would find {self._name} changed: it {changes}"
             raise ContractChanged(msg)
+        if self.contract_changes:
+            told = f"new contract: it {'; it '.join(self.contract_changes)}"
+            why = "; ".join(filter(None, [self.journal.why, told]))
+            self.journal = self.journal.model_copy(update={"why": why})
 
     def _plan(self, run: Run, why: str) -> Journal:
         live = self.before.variants.get(self.candidate.alias)

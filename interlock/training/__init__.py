@@ -14,5 +14,9 @@ From a learner to a proven ONNX, without I/O. The learners themselves are in `le
     edges          rows at the edges of the data, on which both must say the same
     catboost_onnx  CatBoost -> one node of that ONNX
     train          split, fit, convert, prove, measure
+    original       what a model that somebody else logged says of itself
+    adopting       ONNX, signature and golden rows of it, by a child process
+    foreign        that child
+    foreign_onnx   an ONNX that somebody else made
     catalogue      find a learner by the name of its file, in the package that it is told
 """

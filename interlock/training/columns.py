@@ -112,4 +112,4 @@ def _fits_float32(numbers: npt.NDArray[np.float64]) -> bool:
     if (numbers == np.round(numbers)).all():
         return not moved.any()
     spread = float(numbers.std())
-    return bool(moved.max() <= DIGITS * spread)
+    return spread == 0 or bool(moved.max() <= DIGITS * spread)

@@ -5,7 +5,7 @@ The opset is the lowest that the converter takes, from one that the onnxruntime 
 the highest that engines take.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from interlock.model.signature import Dtype, Input, Output, Role, Signature, Tas
 from interlock.training.converters import parts_of, prepared, register_for
 from interlock.training.dataset import Dataset, tensors_of
 from interlock.training.graph import Graph
-from interlock.training.refusals import why_not
+from interlock.training.refusals import of_precision, why_not
 
 OPSETS = range(17, 22)
 ML_OPSET = 3
@@ -50,19 +50,21 @@ class Converted:
         return Converted(graph.bytes, self.signature.model_copy(update={"outputs": outputs}))
 
 
-def convert(fitted: BaseEstimator, data: Dataset) -> Converted:
+def convert(fitted: BaseEstimator, data: Dataset, classes: Sequence[Any] = ()) -> Converted:
     """
     Return the fitted model as ONNX.
 
     Args:
         fitted: On rows like those of *data*.
         data: What it takes, and what its answers mean; some of its rows are tried.
+        classes: The labels that the model itself answers, in the order of the class names, if these are not 0, 1, ..
 
     Raises:
         NotConvertible: No converter takes it; the message names the step and what to do instead.
         NotInstalled: Its converter is in an extra that is not installed.
     """
     register_for(fitted)
+    own = None if list(classes) == list(range(len(classes))) else list(classes)
     ready = prepared(fitted)
     inputs = _by_column(data) if _names_columns(ready) else data.inputs
     met: list[Exception] = []
@@ -72,11 +74,11 @@ def convert(fitted: BaseEstimator, data: Dataset) -> Converted:
                 graph = Graph(_made(ready, inputs, options, opset)).without_zipmaps().anywhere()
                 if inputs != data.inputs:
                     graph.one_tensor(data.inputs[0])
-                return Converted(*finished(graph, data, role_of(fitted)))
+                return Converted(*finished(graph, data, role_of(fitted), own))
             except Exception as error:  # noqa: BLE001 - skl2onnx raises whatever its converters meet
                 met.append(error)
     lowest = met[len(list(_options(ready))) - 1]  # without options, which not every converter knows
-    raise NotConvertible(why_not(fitted, lowest, _culprit(ready, inputs))) from lowest
+    raise NotConvertible(why_not(fitted, lowest, _culprit(ready, inputs)) + of_precision(data.columns)) from lowest
 
 
 def _culprit(fitted: BaseEstimator, inputs: list[Input]) -> str | None:
@@ -113,14 +115,21 @@ def finished(
     Raises:
         NotConvertible: Its outputs are none that the task has.
     """
-    given = [value.name for value in graph.outputs]
-    found = dict(zip(given, _tried(graph, data), strict=True))
+    found = dict(zip([value.name for value in graph.outputs], _tried(graph, data), strict=True))
+    numbers = next((name for name, array in found.items() if isinstance(array, list) or array.dtype.kind == "f"), None)
     if data.task is Task.REGRESSION:
-        wanted = [_numbers(graph, given[0], found[given[0]], Role.VALUE, len(data.targets))]
+        if numbers is None:
+            msg = f"a regression gives numbers, not {', '.join(found)}"
+            raise NotConvertible(msg)
+        wanted = [_numbers(graph, numbers, found[numbers], Role.VALUE, len(data.targets))]
     else:
-        wanted = [_labels(graph, given[0], found[given[0]], data, labels)]
-        if role and len(given) > 1:
-            wanted.append(_numbers(graph, given[1], found[given[1]], role, len(data.class_names)))
+        label = next((name for name in found if name != numbers), None)
+        if label is None:
+            msg = f"a classifier gives labels, not {', '.join(found)} alone"
+            raise NotConvertible(msg)
+        wanted = [_labels(graph, label, found[label], data, labels)]
+        if role and numbers:
+            wanted.append(_numbers(graph, numbers, found[numbers], role, len(data.class_names)))
     graph.give(wanted)
     signature = Signature(
         task=data.task,
@@ -188,12 +197,12 @@ def _tried(graph: Graph, data: Dataset) -> list[Any]:
 
 def _labels(graph: Graph, name: str, found: Any, data: Dataset, labels: list[Any] | None) -> tuple[Output, str]:
     source, array = name, np.asarray(found)
-    if labels is not None:
+    if labels is not None and isinstance(labels[0], str) == (array.dtype.kind not in "iub"):
         source = graph.placed(source, labels)
     elif array.dtype != np.int64:
         source = graph.cast(source, Dtype.INT64)
     width = len(data.class_names) if data.task is Task.MULTILABEL else None
-    if array.shape != ((3,) if width is None else (3, width)) or source == name:
+    if array.shape != ((len(array),) if width is None else (len(array), width)) or source == name:
         source = graph.reshaped(source, [-1] if width is None else [-1, width])
     return Output(name=LABEL, role=Role.LABEL, dtype=Dtype.INT64, width=width), source
 

@@ -35,6 +35,7 @@ class Dataset:
         class_names: Of a classification or multilabel.
         labels: What a client gets for each class in place of 0, 1, ..; None for these.
         targets: Names of what a regression predicts.
+        given: The tensors of a model that was made elsewhere; None for those that follow from the columns.
     """
 
     frame: pd.DataFrame
@@ -44,6 +45,7 @@ class Dataset:
     class_names: list[str]
     labels: list[Label] | None
     targets: list[str]
+    given: list[Input] | None = None
 
     @classmethod
     def of(
@@ -88,6 +90,8 @@ class Dataset:
     @property
     def inputs(self) -> list[Input]:
         """The tensors of a model that is trained on it: one, or one for each column if there are texts."""
+        if self.given is not None:
+            return self.given
         if all(column.dtype is not Dtype.STRING for column in self.columns):
             return [Input(name=INPUT, dtype=self._float, columns=tuple(column.name for column in self.columns))]
         return [

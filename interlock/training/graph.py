@@ -103,9 +103,17 @@ class Graph:
         """Add a node with one output; return its name."""
         made = output or self._name(kind.lower())
         self._graph.node.append(helper.make_node(kind, list(inputs), [made], domain=domain, **more))
-        if domain and domain not in {opset.domain for opset in self.model.opset_import}:
-            self.model.opset_import.append(helper.make_opsetid(domain, 3))
+        if domain:
+            self._import(domain, 3)
         return made
+
+    def _import(self, domain: str, version: int) -> None:
+        """Import at least this version of a domain's operators."""
+        known = next((opset for opset in self.model.opset_import if opset.domain == domain), None)
+        if known is None:
+            self.model.opset_import.append(helper.make_opsetid(domain, version))
+        else:
+            known.version = max(known.version, version)
 
     def constant(self, values: Any) -> str:
         """Add a constant; return its name."""
@@ -123,8 +131,13 @@ class Graph:
 
     def placed(self, source: str, labels: Sequence[Any]) -> str:
         """Return the name of *source*, whose values are *labels*, as the place of each; -1 for what is none."""
-        keys = "keys_strings" if isinstance(labels[0], str) else "keys_int64s"
-        given: dict[str, Any] = {keys: list(labels), "values_int64s": list(range(len(labels))), "default_int64": -1}
+        is_text = isinstance(labels[0], str)
+        keys = "keys_strings" if is_text else "keys_int64s"
+        given: dict[str, Any] = {
+            keys: [label if is_text else int(label) for label in labels],
+            "values_int64s": list(range(len(labels))),
+            "default_int64": -1,
+        }
         return self.node("LabelEncoder", [source], domain=ML, **given)
 
     def second_of_pairs(self, source: str, *, from_sequence: bool) -> str:
@@ -133,6 +146,15 @@ class Graph:
             source = self.node("ConcatFromSequence", [source], axis=0, new_axis=1)
         seconds = self.node("Gather", [source, self.constant(np.int64(1))], axis=2)
         return self.node("Transpose", [seconds], perm=[1, 0])
+
+    def label_by_largest(self) -> None:
+        """Give the place of the largest number of the only output first, as the label of a model without one."""
+        source = self.outputs[0]
+        label = self.node("ArgMax", [source.name], axis=1, keepdims=0)
+        numbers = ValueInfoProto()
+        numbers.CopyFrom(source)
+        del self._graph.output[:]
+        self._graph.output.extend([helper.make_tensor_value_info(label, TensorProto.INT64, [None]), numbers])
 
     def _free(self, name: str) -> None:
         """Give whatever has the name *name* another one."""

@@ -1,6 +1,6 @@
 """Why a model cannot be converted: the step by its name, the reason, and what can be done instead."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
+from interlock.model.signature import Column, Dtype
 from interlock.training.converters import PACKAGES, parts_of
 
 OWN = "or let the learner's `onnx(fitted)` return an ONNX of your own"
@@ -83,6 +84,17 @@ def suspected(fitted: Any) -> str | None:
             if advice.fits(part):
                 return f"{_step(path, part)} cannot be converted: {advice.why}; {advice.instead}, {OWN}"
     return None
+
+
+def of_precision(columns: Sequence[Column]) -> str:
+    """Return what can be done about columns that float32 does not hold; nothing if there are none."""
+    wide = [column.name for column in columns if column.dtype in {Dtype.FLOAT64, Dtype.INT64}]
+    if not wide:
+        return ""
+    return (
+        f". float32 does not hold the values of {', '.join(wide[:5])}, and trees in ONNX compare with 32 bits: make "
+        "them smaller, such as seconds since midnight, or accept the rounding by columns=[Column(name=...)]"
+    )
 
 
 def _step(path: str, part: Any) -> str:

@@ -24,7 +24,7 @@ from interlock.training.graph import Graph
 from interlock.training.learner import Learner, ParityBounds
 from interlock.training.metrics import GATE
 from interlock.training.parity import Fitted, Onnx, check_edges, check_parity
-from interlock.training.refusals import suspected
+from interlock.training.refusals import of_precision, suspected
 
 GOLDEN_ROWS = 32
 MOST_CELLS = 40_000
@@ -144,16 +144,14 @@ def prove(
         InvalidTraining: The model does not take what its columns say.
     """
     data = _closed(fitted, data)
-    converted = convert(fitted, data) if own is None else _brought(own, fitted, data)
+    converted = convert(fitted, data, classes) if own is None else _brought(own, fitted, data)
     try:
         return _proven(fitted, converted, data, held_out, bounds, classes)
     except ParityFailed as error:
         if converted.signature.numbers and converted.signature.numbers.role is Role.SCORES:
             return _proven(fitted, converted.without_numbers(), data, held_out, bounds, classes)
-        if known := suspected(fitted):
-            msg = f"{error}. {known}"
-            raise ParityFailed(msg) from error
-        raise
+        more = "".join(f". {known}" for known in [suspected(fitted)] if known) + of_precision(data.columns)
+        raise ParityFailed(f"{error}{more}") from error
 
 
 def _proven(

@@ -15,6 +15,8 @@ from interlock.adapters.mlflow.api import API, PROXIED, Done
 from interlock.errors import Garbled, NotFound, Refused
 
 ACTIVE = "active"
+DEFAULT = "interlock"
+"""Name of the experiment unless a block names another."""
 LOGIN = "INTERLOCK_MLFLOW_USERNAME, INTERLOCK_MLFLOW_PASSWORD"
 TAG = {"key": "interlock", "value": "trainings"}
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from interlock.adapters.http import HttpClient
 from interlock.adapters.mlflow.api import API, MANIFEST, ONNX, Done, run_of
 from interlock.clock import utc_stamp
-from interlock.errors import CorruptRecord, DigestMismatch, NotFound, Refused
+from interlock.errors import CorruptRecord, DigestMismatch, Garbled, NotFound, Refused
 from interlock.model.manifest import MANIFEST_BYTES, Manifest
 from interlock.names import alias_name, model_name, version_number
 from interlock.records import Candidate
@@ -108,15 +108,25 @@ class MlflowRegistry:
 
         Raises:
             NotFound: MLflow has no such version.
-            Refused: It carries no digest, so nobody knows what was trained.
+            Refused: It has no manifest, so nobody knows what was trained.
         """
         params = {"name": model_name(model), "version": str(version_number(version))}
         found = self._http.ask("GET", f"{API}/model-versions/get", _VersionAnswer, params=params).model_version
-        sha256 = found.tag.get("sha256")
-        if not sha256 or not found.run_id:
-            msg = f"{model} v{version} carries no sha256 tag or no run: it was not registered by Interlock's training"
+        sha256 = found.tag.get("sha256") or self._logged_digest(found)
+        if not sha256:
+            msg = f"{model} v{version} has no manifest: it was not made by Interlock; `interlock adopt` makes one of it"
             raise Refused(msg)
         return Candidate(model=model, alias=alias, version=version, run_id=found.run_id, sha256=sha256)
+
+    def _logged_digest(self, found: _Version) -> str | None:
+        """Return the digest that the run's manifest names: of a model that `log_model` logged and others registered."""
+        if not found.run_id:
+            return None
+        path = run_of(self._http, found.run_id).path_of(MANIFEST)
+        try:
+            return self._http.ask("GET", path, Manifest, largest=MANIFEST_BYTES).sha256
+        except (Garbled, NotFound):
+            return None
 
     def newest(self, model: str, alias: str) -> Newest | None:
         """
