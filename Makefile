@@ -84,6 +84,7 @@ check: $(READY)         ## format, lint, types, imports, fast tests; what Triton
 
 bench: $(TRITON) $(CREDIT)        ## the numbers, printed as a table
 	$(BIN)/python -m benchmarks.swap
+	$(BIN)/python -m benchmarks.predict
 	$(BIN)/python -m benchmarks.triton
 	$(BIN)/python -m benchmarks.rollback
 	$(BIN)/python -m benchmarks.reconcile

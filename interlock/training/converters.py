@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from interlock.extras import extra
@@ -31,6 +32,18 @@ def parts_of(fitted: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     yield path, fitted
     for name, part in _inner(fitted):
         yield from parts_of(part, f"{path} > {name}" if path else name)
+
+
+def known_texts(fitted: BaseEstimator) -> dict[str, tuple[str, ...]]:
+    """Return the texts that encoders learned, by the column that a `ColumnTransformer` gives them."""
+    found = {}
+    for _, part in parts_of(fitted):
+        if isinstance(part, ColumnTransformer):
+            for _, branch, columns in part.transformers_:
+                encoder = next((one for _, one in parts_of(branch) if hasattr(one, "categories_")), None)
+                if encoder is not None and not isinstance(columns, str | slice):
+                    found |= dict(zip(map(str, columns), encoder.categories_, strict=False))
+    return {name: tuple(text for text in texts if isinstance(text, str) and text) for name, texts in found.items()}
 
 
 def prepared(fitted: BaseEstimator) -> BaseEstimator:

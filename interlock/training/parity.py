@@ -127,7 +127,7 @@ def check_parity(fitted: Fitted, onnx: Onnx, frame: pd.DataFrame, bounds: Parity
         ParityFailed: Further than *bounds* allow; the message names the worst row.
     """
     expected = fitted.answers(frame)
-    same, difference = differences(expected, onnx.answers(frame), _scale(expected))
+    same, difference = differences(expected, _answered(onnx, frame, "it was held out"), _scale(expected))
     parity = Parity(
         same_labels=float(np.mean(same)),
         close_numbers=float(np.mean(difference <= bounds.tolerance)),
@@ -169,7 +169,7 @@ def check_edges(fitted: Fitted, onnx: Onnx, edges: Sequence[Edge], bounds: Parit
         except Exception as error:
             msg = f"the model does not take rows in which {edge.what}, although the columns do: {error}"
             raise InvalidTraining(msg) from error
-        answers = onnx.answers(edge.rows)
+        answers = _answered(onnx, edge.rows, edge.what)
         same, difference = differences(expected, answers, scale)
         differing = np.flatnonzero(~same | (difference > bounds.tolerance)).tolist()
         wrong = [row for row in differing if not _is_beside(fitted, edge, row, answers, scale, bounds.tolerance)]
@@ -179,6 +179,16 @@ def check_edges(fitted: Fitted, onnx: Onnx, edges: Sequence[Edge], bounds: Parit
                 f"{len(edge.rows)} rows, numbers by {difference[wrong].max():.3g}"
             )
             raise ParityFailed(msg)
+
+
+def _answered(onnx: Onnx, frame: pd.DataFrame, what: str) -> Answers:
+    """Return what the ONNX answers to rows that the model itself answered."""
+    try:
+        return onnx.answers(frame)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        msg = f"the ONNX answers otherwise than the fitted model: it does not compute a row where {what}: {first}"
+        raise ParityFailed(msg) from error
 
 
 def differences(

@@ -18,6 +18,7 @@ from interlock.model.answers import Answers
 from interlock.model.manifest import MAX_BATCH, Golden, Manifest
 from interlock.model.signature import Dtype, Role, Signature, Task
 from interlock.training.convert import Converted, convert, finished, role_of
+from interlock.training.converters import known_texts
 from interlock.training.dataset import Dataset, cells_of
 from interlock.training.edges import Edge, edges, unknown_text
 from interlock.training.graph import Graph
@@ -232,10 +233,10 @@ def _closed(fitted: BaseEstimator, data: Dataset) -> Dataset:
 
     The model itself refuses a text that it never saw, as `OneHotEncoder` does by default; its ONNX would not.
     """
-    columns = []
+    columns, known = [], known_texts(fitted)
     for column in data.columns:
         if column.dtype is Dtype.STRING and not column.categories and not _takes(fitted, unknown_text(data, column)):
-            seen = tuple(sorted({*data.frame[column.name]} - {""}))
+            seen = known.get(column.name) or tuple(sorted({*data.frame[column.name]} - {""}))
             columns.append(column.model_copy(update={"categories": seen}))
         else:
             columns.append(column)

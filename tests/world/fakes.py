@@ -228,8 +228,12 @@ def _json(version: int) -> bytes:
     return manifest_of(version).model_dump_json().encode()
 
 
-def run_release(world: World, version: int, alias: str = "A", *, force: bool = False) -> Release:
+def run_release(
+    world: World, version: int, alias: str = "A", *, force: bool = False, new_contract: bool = False
+) -> Release:
     """Release a version, step by step, as a flow does."""
-    with released(world.env, candidate_of(version, alias), [world.engine], force=force) as release:
+    with released(
+        world.env, candidate_of(version, alias), [world.engine], force=force, new_contract=new_contract
+    ) as release:
         carry_out(release)
     return release

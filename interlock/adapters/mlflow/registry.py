@@ -122,8 +122,8 @@ class MlflowRegistry:
         """Return the digest that the run's manifest names: of a model that `log_model` logged and others registered."""
         if not found.run_id:
             return None
-        path = run_of(self._http, found.run_id).path_of(MANIFEST)
         try:
+            path = run_of(self._http, found.run_id).path_of(MANIFEST)
             return self._http.ask("GET", path, Manifest, largest=MANIFEST_BYTES).sha256
         except (Garbled, NotFound):
             return None

@@ -138,7 +138,7 @@ def test_a_registry_that_never_answers_is_unreachable_in_time(mlflow):
 def test_a_version_without_a_digest_is_refused(mlflow):
     mlflow.answers[f"GET {API}/model-versions/get"] = lambda _: (200, {"model_version": version(3)})
 
-    with pytest.raises(Refused, match="no sha256 tag"):
+    with pytest.raises(Refused, match="has no manifest: it was not made by Interlock; `interlock adopt`"):
         registry(mlflow).candidate("best_model", "A", 3)
 
 

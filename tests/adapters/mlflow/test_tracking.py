@@ -1,6 +1,8 @@
 """Training runs against a wire; the real MLflow is in tests/system."""
 
+import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from support.wire import wire
@@ -8,7 +10,7 @@ from world.fakes import manifest_of
 from world.models import iris
 
 from interlock.adapters.mlflow import flavour as mlflow_flavour
-from interlock.adapters.mlflow.tracking import MlflowTracking
+from interlock.adapters.mlflow.tracking import MlflowTracking, metric_key
 from interlock.errors import Refused, Unreachable
 
 API = "/api/2.0/mlflow"
@@ -46,6 +48,34 @@ def tracking(told, **options) -> MlflowTracking:
 
 def asked(told, call: str):
     return [body for key, body in told.asked if key == call]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("recall@1", "recall_1"),
+        ("f1 (macro)", "f1 _macro_"),
+        ("a/b-c.d:e_f", "a/b-c.d:e_f"),
+        ("größe", "gr__e"),
+        ("", "_"),
+    ],
+)
+def test_a_metric_has_a_name_that_mlflow_takes(name, key):
+    assert metric_key(name) == key
+
+
+def test_a_long_parameter_and_a_list_are_logged_and_the_manifest_keeps_them_whole(mlflow):
+    params = {"hidden_layer_sizes": [32, 16], "words": "x" * 7000}
+    manifest = iris().manifest("run-1").model_copy(update={"params": params})
+
+    tracking(mlflow).log("run-1", SimpleNamespace(**vars(iris()), truth=iris().truth, manifest=lambda _: manifest))
+
+    (logged,) = [body for body in asked(mlflow, f"POST {API}/runs/log-batch") if "params" in body]
+    values = {one["key"]: one["value"] for one in logged["params"]}
+    assert values["hidden_layer_sizes"] == "[32, 16]"
+    assert len(values["words"]) == 6000
+    (written,) = asked(mlflow, f"PUT {FILES}/manifest.json")
+    assert json.loads(written)["params"] == params
 
 
 def test_a_model_is_uploaded_and_its_manifest_last(mlflow):
