@@ -36,7 +36,7 @@ def parts_of(fitted: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def known_texts(fitted: BaseEstimator) -> dict[str, tuple[str, ...]]:
     """Return the texts that encoders learned, by the column that a `ColumnTransformer` gives them."""
-    found = {}
+    found: dict[str, Any] = {}
     for _, part in parts_of(fitted):
         if isinstance(part, ColumnTransformer):
             for _, branch, columns in part.transformers_:
