@@ -6,7 +6,7 @@ the highest that engines take.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,11 +74,18 @@ def convert(fitted: BaseEstimator, data: Dataset, classes: Sequence[Any] = ()) -
                 graph = Graph(_made(ready, inputs, options, opset)).without_zipmaps().anywhere()
                 if inputs != data.inputs:
                     graph.one_tensor(data.inputs[0])
-                return Converted(*finished(graph, data, role_of(fitted), own))
+                taken = replace(data, given=_as_named(graph, data.inputs))
+                return Converted(*finished(graph, taken, role_of(fitted), own))
             except Exception as error:  # noqa: BLE001 - skl2onnx raises whatever its converters meet
                 met.append(error)
     lowest = met[len(list(_options(ready))) - 1]  # without options, which not every converter knows
     raise NotConvertible(why_not(fitted, lowest, _culprit(ready, inputs)) + of_precision(data.columns)) from lowest
+
+
+def _as_named(graph: Graph, inputs: list[Input]) -> list[Input]:
+    """Return the tensors by the names that the converter gave them: `home city (now)` becomes `home_city__now_`."""
+    pairs = zip(inputs, graph.input_names, strict=True)
+    return [tensor.model_copy(update={"name": name}) for tensor, name in pairs]
 
 
 def _culprit(fitted: BaseEstimator, inputs: list[Input]) -> str | None:

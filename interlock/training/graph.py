@@ -42,6 +42,11 @@ class Graph:
         return list(self._graph.output)
 
     @property
+    def input_names(self) -> list[str]:
+        """The names of what it takes, in its order."""
+        return [value.name for value in self._graph.input]
+
+    @property
     def bytes(self) -> bytes:
         """The file."""
         return bytes(self.model.SerializeToString())
@@ -76,13 +81,15 @@ class Graph:
         return self
 
     def one_tensor(self, tensor: Input) -> None:
-        """Take the columns as one tensor, in place of one input for each, named as the column, of shape (n, 1)."""
+        """Take the columns as one tensor, in place of one input for each, in their order, of shape (n, 1)."""
+        other = self._free(tensor.name)
+        columns = [other if name == tensor.name else name for name in self.input_names]
         del self._graph.input[:]
         shape = [None, len(tensor.columns)]
         self._graph.input.append(helper.make_tensor_value_info(tensor.name, TYPES[tensor.dtype], shape))
         ones = numpy_helper.from_array(np.ones(len(tensor.columns), dtype=np.int64), self._name("ones"))
         self._graph.initializer.append(ones)
-        split = helper.make_node("Split", [tensor.name, ones.name], list(tensor.columns), axis=1)
+        split = helper.make_node("Split", [tensor.name, ones.name], columns, axis=1)
         self._graph.node.insert(0, split)
 
     def give(self, wanted: Sequence[tuple[Output, str]]) -> None:
@@ -156,12 +163,13 @@ class Graph:
         del self._graph.output[:]
         self._graph.output.extend([helper.make_tensor_value_info(label, TensorProto.INT64, [None]), numbers])
 
-    def _free(self, name: str) -> None:
-        """Give whatever has the name *name* another one."""
+    def _free(self, name: str) -> str:
+        """Give whatever has the name *name* another one; return that."""
         other = self._name(name)
         for node in _nodes(self._graph):
             for names in (node.input, node.output):
                 names[:] = [other if one == name else one for one in names]
+        return other
 
     def _name(self, what: str) -> str:
         self._made += 1

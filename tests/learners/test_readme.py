@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from interlock.training.catalogue import parameters
 from interlock.training.train import train
@@ -27,6 +26,7 @@ def test_the_learner_in_the_readme_trains_and_passes_the_default_gate():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # MLflow warns as it likes
 def test_the_script_in_the_readme_registers_a_version(tmp_path):
     pytest.importorskip("xgboost", reason="the extra `boosting` is not installed")
     text = (Path(__file__).parents[2] / "README.md").read_text()
@@ -44,5 +44,7 @@ def test_the_script_in_the_readme_registers_a_version(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
+    from mlflow.tracking import MlflowClient  # its import costs seconds
+
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert client.get_model_version("wine", "1").tags["gate"] == "script"

@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from world.kinds import flowers, of_people, people, species, trained_on
+from world.models import asked
 
 from interlock.errors import NotInstalled
 from interlock.training.converters import register_for
@@ -110,3 +111,30 @@ def test_a_text_that_was_never_seen_is_taken_as_the_pipeline_takes_it(unknown):
     columns = {column.name: column.categories for column in trained.signature.columns}
     assert columns["city"] == (() if unknown == "ignore" else ("bern", "oslo", "rome"))
     assert columns["job"] == ("cook", "smith")
+
+
+@pytest.mark.parametrize("name", ["home city (now)", "städte", "a/b", "1st", "input", "label", "x\ny", "a b", "😀"])
+def test_a_column_may_have_any_name(name):
+    frame = people()[["age", "city", "answer"]].rename(columns={"city": name})
+    model = make_pipeline(
+        ColumnTransformer(
+            [("texts", OneHotEncoder(handle_unknown="ignore"), [name]), ("age", StandardScaler(), ["age"])]
+        ),
+        LogisticRegression(),
+    )
+
+    trained = trained_on(Dataset.of(frame, "answer"), model)
+
+    assert [column.name for column in trained.signature.columns] == ["age", name]
+    assert asked(trained, [{"age": 30, name: "oslo"}]).labels.shape == (1,)
+
+
+@pytest.mark.parametrize("names", [["a b", "a_b"], ["input", "label"], ["probabilities", "x"], ["1", "2"]])
+def test_columns_of_numbers_may_have_any_names(names):
+    frame = people()[["age", "member", "answer"]].set_axis([*names, "answer"], axis=1)
+    model = make_pipeline(ColumnTransformer([("all", StandardScaler(), names)]), LogisticRegression())
+
+    trained = trained_on(Dataset.of(frame, "answer"), model)
+
+    assert [tensor.name for tensor in trained.signature.inputs] == ["input"]
+    assert asked(trained, [[30, 1]]).labels.shape == (1,)
