@@ -73,7 +73,7 @@ class Dataset:
         """
         table = _table(frame)
         features, truth = _apart(table, target)
-        kind = Task(task) if task else _task_of(truth)
+        kind = task_named(task) or _task_of(truth)
         encoded, taken = _encoded(features, {column.name: column for column in columns})
         made = cls(encoded, taken, np.empty(0), kind, [], None, [])
         if kind is Task.REGRESSION:
@@ -114,6 +114,17 @@ class Dataset:
     @property
     def _float(self) -> Dtype:
         return float_of(self.columns)
+
+
+def task_named(name: str | None) -> Task | None:
+    """Return the task of that name. Raises InvalidTraining for a name that is none."""
+    if not name:
+        return None
+    try:
+        return Task(name)
+    except ValueError:
+        msg = f"task: {name!r} is none; say {', '.join(Task)}"
+        raise InvalidTraining(msg) from None
 
 
 def float_of(columns: Sequence[Column]) -> Dtype:

@@ -184,11 +184,15 @@ def check_edges(fitted: Fitted, onnx: Onnx, edges: Sequence[Edge], bounds: Parit
 def _answered(onnx: Onnx, frame: pd.DataFrame, what: str) -> Answers:
     """Return what the ONNX answers to rows that the model itself answered."""
     try:
-        return onnx.answers(frame)
+        answers = onnx.answers(frame)
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         msg = f"the ONNX answers otherwise than the fitted model: it does not compute a row where {what}: {first}"
         raise ParityFailed(msg) from error
+    if len(answers) != len(frame):
+        msg = f"the ONNX answers otherwise than the fitted model: {len(answers)} answers to {len(frame)} rows"
+        raise ParityFailed(msg)
+    return answers
 
 
 def differences(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, JsonValue
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.model_selection import train_test_split
 
 from interlock.clock import utc_stamp
@@ -210,8 +210,14 @@ def _fitted(learner: Learner, params: BaseModel, seen: Dataset) -> BaseEstimator
     try:
         fitted.fit(seen.frame, seen.fitting_target)
     except Exception as error:
-        msg = f"the pipeline cannot be fitted: {type(error).__name__}: {error}"
+        gone = [column.name for column in seen.columns if column.nullable]
+        also = f" (cells are missing in {', '.join(gone[:5])})" if gone else ""
+        msg = f"the pipeline cannot be fitted: {type(error).__name__}: {error}{also}"
         raise InvalidTraining(msg) from error
+    kind = "regressor" if seen.task is Task.REGRESSION else "classifier"
+    if not (is_regressor(fitted) if seen.task is Task.REGRESSION else is_classifier(fitted)):
+        msg = f"{type(fitted).__name__} is no {kind}, and the target asks for a {seen.task}; say task= if it is another"
+        raise InvalidTraining(msg)
     return fitted
 
 

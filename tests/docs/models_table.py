@@ -5,6 +5,7 @@ The table of docs/models.md: every classifier and regressor of scikit-learn that
 """
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,9 @@ def built(kind: str) -> dict[str, Any]:
     """Return the estimators of a kind that can be built without an argument, by name."""
     found = {}
     for name, estimator in all_estimators(type_filter=kind):
-        try:
+        with warnings.catch_warnings(), suppress(TypeError):
+            warnings.simplefilter("ignore")
             found[name] = estimator()
-        except TypeError:
-            continue
     return found
 
 

@@ -121,6 +121,13 @@ def test_a_wrong_address_is_said_in_a_sentence(api, tracked, source, says):
     assert "Traceback" not in state.message
 
 
+def test_a_task_that_is_none_is_said_before_anything_is_fetched(api, tracked):
+    state = adopt("models:/theirs/1", task="clasification", return_state=True)
+
+    assert state.is_failed()
+    assert "task: 'clasification' is none; say classification, regression, multilabel" in state.message
+
+
 def test_the_command_adopts_without_prefect(api, tracked):
     source = logged(LogisticRegression(C=0.7, max_iter=500).fit(flowers(), load_iris().target), "by_command")
 

@@ -36,6 +36,7 @@ from interlock.errors import (
 from interlock.records import Candidate, Run
 from interlock.release.open import released
 from interlock.store import Writer
+from interlock.training.dataset import Dataset
 from learners.iris import Iris
 
 
@@ -90,11 +91,14 @@ def test_what_is_wrong_at_the_start_is_told_before_the_first_side_effect(unchang
 
 
 def test_missing_values_in_the_training_set_are_refused(unchanged, monkeypatch):
-    rows = Iris().data()
-    rows.rows[0, 0] = float("nan")
-    monkeypatch.setattr(Iris, "data", lambda _: rows)
+    data = Iris().data()
+    frame = data.frame.mask(data.frame.index == 0, data.frame.assign(sepal_length=float("nan")))
+    spoiled = Dataset.of(frame, data.target, class_names=data.class_names)
+    monkeypatch.setattr(Iris, "data", lambda _: spoiled)
 
-    with pytest.raises(InvalidTraining, match=r"sepal_length.*: 1"):
+    with pytest.raises(
+        InvalidTraining, match=r"cannot be fitted: .*contains NaN[\s\S]*cells are missing in sepal_length"
+    ):
         train_register_reload()
 
 

@@ -31,9 +31,9 @@ GROUP = 1000
 def flowers(tmp_path_factory) -> str:
     """A file of flowers; every one of them is another."""
     data = LEARNER.data()
-    rows = np.resize(data.rows, (ROWS, 4)) + np.linspace(0, 0.01, ROWS, dtype=np.float32)[:, None]
+    rows = np.resize(data.frame.to_numpy(), (ROWS, 4)) + np.linspace(0, 0.01, ROWS, dtype=np.float32)[:, None]
     path = tmp_path_factory.mktemp("flowers") / "rows.parquet"
-    table = pa.table({name: rows[:, place] for place, name in enumerate(data.columns)})
+    table = pa.table({name: rows[:, place] for place, name in enumerate(data.frame.columns)})
     parquet.write_table(table, path, row_group_size=GROUP)
     return str(path)
 

@@ -64,7 +64,11 @@ def runs(api) -> int:
     [
         (lambda t: {k: v[:0] for k, v in t.items()}, InvalidTraining, "no rows"),
         (lambda t: {k.replace("loans", "credits"): v for k, v in t.items()}, InvalidTraining, "no column loans"),
-        (lambda t: t | {"occupation": np.full(500, None)}, InvalidTraining, "without a single value: occupation"),
+        (
+            lambda t: t | {"occupation": np.full(500, None)},
+            InvalidTraining,
+            "column occupation: there is not a single value",
+        ),
         (lambda t: t | {"credit_score": np.full(500, "Poor", dtype=object)}, InvalidTraining, "Standard.*Good"),
         (lambda t: {"customer_id": t["customer_id"]}, InvalidTraining, "no column age"),
     ],

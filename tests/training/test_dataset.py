@@ -159,6 +159,13 @@ def test_many_whole_numbers_could_be_either_and_the_message_asks():
     assert Dataset.of(frame, "y", task="regression").targets == ["y"]
 
 
+def test_a_task_that_is_none_is_refused_and_the_known_ones_are_named():
+    with pytest.raises(
+        InvalidTraining, match="task: 'clasification' is none; say classification, regression, multilabel"
+    ):
+        Dataset.of(FRAME, "answer", task="clasification")
+
+
 def test_one_class_and_a_class_of_one_row_are_refused_by_name():
     with pytest.raises(InvalidTraining, match="one class only, a"):
         check_data(Dataset.of(FRAME.assign(answer="a"), "answer"))

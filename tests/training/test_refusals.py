@@ -6,15 +6,16 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import KNNImputer, SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from world.kinds import flowers, messages, people, seconds, species, trained_on
+from world.kinds import flowers, messages, people, seconds, species, tags, trained_on
 
 from interlock.errors import InvalidTraining, NotConvertible, ParityFailed
 from interlock.training.dataset import Dataset
@@ -114,6 +115,18 @@ def test_a_pipeline_that_cannot_be_fitted_is_refused_in_a_sentence():
 
     with pytest.raises(InvalidTraining, match="the pipeline cannot be fitted: InvalidParameterError"):
         trained_on(Dataset.of(messages(), "topic"), make_pipeline(words, LogisticRegression()))
+
+
+@pytest.mark.parametrize("model", [IsolationForest, LinearRegression, KMeans])
+def test_what_is_no_classifier_is_refused_for_a_classification(model):
+    with pytest.raises(InvalidTraining, match=f"{model.__name__} is no classifier, and the target asks for a classif"):
+        trained_on(by_name(), model())
+
+
+def test_labels_in_another_number_than_the_rows_are_refused():
+    """skl2onnx gives the labels of a RidgeClassifier on several labels in another shape."""
+    with pytest.raises(NotConvertible):
+        trained_on(Dataset.of(tags(), ["red", "green", "blue"]), RidgeClassifier())
 
 
 class Own(Learner):

@@ -12,10 +12,10 @@ from interlock.adapters.mlflow.originals import MlflowOriginals, Original
 from interlock.adapters.mlflow.registry import MlflowRegistry, Registration
 from interlock.adapters.mlflow.tracking import MlflowTracking
 from interlock.errors import DeliveryError
-from interlock.model.signature import Task
 from interlock.names import alias_name, model_name
 from interlock.records import Candidate
 from interlock.training.adopting import Adopted, adopted
+from interlock.training.dataset import task_named
 from interlock.training.original import described, sample_of
 
 GATE = "adopted"
@@ -45,7 +45,7 @@ def proven(
         DeliveryError: Why it cannot be adopted; the message names the model.
     """
     rows = sample_of(Path(sample)) if sample else None
-    kind = Task(task) if task else None
+    kind = task_named(task)
     original = originals.find(address)
     with TemporaryDirectory(prefix="interlock-original-") as folder:
         originals.fetch(original, Path(folder))
