@@ -211,7 +211,7 @@ def _fitted(learner: Learner, params: BaseModel, seen: Dataset) -> BaseEstimator
         fitted.fit(seen.frame, seen.fitting_target)
     except Exception as error:
         gone = [column.name for column in seen.columns if column.nullable]
-        also = f" (cells are missing in {', '.join(gone[:5])})" if gone else ""
+        also = f" (cells are missing in {', '.join(gone[:5])})" if gone and type(error) is ValueError else ""
         msg = f"the pipeline cannot be fitted: {type(error).__name__}: {error}{also}"
         raise InvalidTraining(msg) from error
     kind = "regressor" if seen.task is Task.REGRESSION else "classifier"

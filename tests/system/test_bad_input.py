@@ -92,7 +92,7 @@ def test_what_is_wrong_at_the_start_is_told_before_the_first_side_effect(unchang
 
 def test_missing_values_in_the_training_set_are_refused(unchanged, monkeypatch):
     data = Iris().data()
-    frame = data.frame.mask(data.frame.index == 0, data.frame.assign(sepal_length=float("nan")))
+    frame = data.frame.assign(sepal_length=data.frame["sepal_length"].where(data.frame.index > 0))
     spoiled = Dataset.of(frame, data.target, class_names=data.class_names)
     monkeypatch.setattr(Iris, "data", lambda _: spoiled)
 
