@@ -124,9 +124,11 @@ def check_parity(fitted: Fitted, onnx: Onnx, frame: pd.DataFrame, bounds: Parity
     Measure how far the ONNX is from the fitted model on the rows of *frame*.
 
     Raises:
+        InvalidTraining: The model itself does not take a row.
         ParityFailed: Further than *bounds* allow; the message names the worst row.
     """
-    expected = fitted.answers(frame)
+    gone = [str(name) for name in frame.columns if frame[name].isna().any()]
+    expected = _expected(fitted, frame, f"a cell is missing in {', '.join(gone[:5])}" if gone else "they were held out")
     same, difference = differences(expected, _answered(onnx, frame, "it was held out"), _scale(expected))
     parity = Parity(
         same_labels=float(np.mean(same)),
@@ -164,11 +166,7 @@ def check_edges(fitted: Fitted, onnx: Onnx, edges: Sequence[Edge], bounds: Parit
     """
     scale = _scale(fitted.answers(frame))
     for edge in edges:
-        try:
-            expected = fitted.answers(edge.rows)
-        except Exception as error:
-            msg = f"the model does not take rows in which {edge.what}, although the columns do: {error}"
-            raise InvalidTraining(msg) from error
+        expected = _expected(fitted, edge.rows, edge.what)
         answers = _answered(onnx, edge.rows, edge.what)
         same, difference = differences(expected, answers, scale)
         differing = np.flatnonzero(~same | (difference > bounds.tolerance)).tolist()
@@ -179,6 +177,15 @@ def check_edges(fitted: Fitted, onnx: Onnx, edges: Sequence[Edge], bounds: Parit
                 f"{len(edge.rows)} rows, numbers by {difference[wrong].max():.3g}"
             )
             raise ParityFailed(msg)
+
+
+def _expected(fitted: Fitted, frame: pd.DataFrame, what: str) -> Answers:
+    """Return what the model itself answers. Raises InvalidTraining where it does not take the rows."""
+    try:
+        return fitted.answers(frame)
+    except Exception as error:
+        msg = f"the model does not take rows in which {what}, although the columns do: {error}"
+        raise InvalidTraining(msg) from error
 
 
 def _answered(onnx: Onnx, frame: pd.DataFrame, what: str) -> Answers:

@@ -6,6 +6,7 @@ The table of docs/models.md: every classifier and regressor of scikit-learn that
 
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ def built(kind: str) -> dict[str, Any]:
     return found
 
 
+@cache
 def verdicts(kind: str) -> dict[str, tuple[str, str]]:
     """Return for each estimator of a kind what it is said on numbers, and on mixed data."""
     plain, people = numbers(kind), mixed(kind)

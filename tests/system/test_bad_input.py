@@ -96,9 +96,7 @@ def test_missing_values_in_the_training_set_are_refused(unchanged, monkeypatch):
     spoiled = Dataset.of(frame, data.target, class_names=data.class_names)
     monkeypatch.setattr(Iris, "data", lambda _: spoiled)
 
-    with pytest.raises(
-        InvalidTraining, match=r"cannot be fitted: .*contains NaN[\s\S]*cells are missing in sepal_length"
-    ):
+    with pytest.raises(InvalidTraining, match=r"missing in sepal_length"):
         train_register_reload()
 
 
