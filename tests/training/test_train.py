@@ -93,7 +93,7 @@ def test_an_onnx_that_says_something_else_is_refused_and_the_worst_row_named(mon
     """The first answers of the ONNX are another model's."""
     data = Iris().data()
     other = training.convert(train("iris", Iris(), Iris.Params(C=0.01)).fitted, data)
-    monkeypatch.setattr(training, "convert", lambda _fitted, _data: other)
+    monkeypatch.setattr(training, "convert", lambda *_: other)
 
     with pytest.raises(ParityFailed, match="worst is held-out row"):
         train("iris", Iris(), Iris.Params(C=100))
