@@ -23,7 +23,7 @@ A room imports only rooms above it in this table; the import linter holds it.
     environment   store, registry, engines and run in one object
     stack         everything on one machine
     cli           the command `interlock`
-    log_model     one call from a training script of your own: `interlock.log_model(model, rows, target=...)`
+    log_model     one call from a training script of your own: `interlock.log_model(model, sample, target=...)`
 """
 
 from typing import TYPE_CHECKING, Any

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from onnx import ModelProto
 from sklearn.base import BaseEstimator
 
 from interlock.adapters.mlflow.api import ONNX as ONNX_ARTIFACT
@@ -49,8 +50,8 @@ class Logged:
 
 
 def log_model(
-    model: BaseEstimator | bytes,
-    rows: Any,
+    model: BaseEstimator | ModelProto | bytes,
+    sample: Any,
     target: str | Sequence[str] | Any,
     *,
     task: Task | str | None = None,
@@ -61,16 +62,16 @@ def log_model(
     Prove a fitted model, and log it to the active MLflow run so that a version of it can be released.
 
     Args:
-        model: Fitted; or the bytes of an ONNX file, whose inputs are the columns.
-        rows: A table that the model was not fitted to, with all that it takes; they are what is measured, and what
-            the proof begins with.
+        model: Fitted; or an ONNX, whose inputs are the columns.
+        sample: A table that the model was not fitted to, with all that it takes: its rows are what is measured, and
+            what the proof begins with.
         target: Name of the column with the truth, or of several; or its values.
         task: classification, regression or multilabel, where the target does not say it.
         class_names: Names of the classes 0, 1, .., where the target holds these numbers.
         registered_model_name: Make it a version of this model.
 
     Raises:
-        InvalidTraining: The rows are none that the model takes; the message names the column.
+        InvalidTraining: The model does not take the rows; the message names the column.
         NotConvertible: No ONNX that says the same can be made of it; the message names the step.
         Refused: There is no active MLflow run.
     """
@@ -82,7 +83,7 @@ def log_model(
         raise Refused(msg)
     if registered_model_name is not None:
         model_name(registered_model_name)
-    data = Dataset.of(rows, target, task=task, class_names=class_names)
+    data = Dataset.of(sample, target, task=task, class_names=class_names)
     onnx, signature, golden, measured = _made(model, data)
     manifest = Manifest(
         run_id=run.info.run_id,
@@ -100,11 +101,13 @@ def log_model(
 
 
 def _made(model: Any, data: Dataset) -> tuple[bytes, Signature, Golden, dict[str, float]]:
-    if isinstance(model, bytes):
-        ready, taken = converted(model, data.frame, data.task, data.class_names or None)
-        onnx = Onnx(ready.onnx, ready.signature)
+    if isinstance(model, bytes | ModelProto):
+        content = model if isinstance(model, bytes) else bytes(model.SerializeToString())
+        ready, taken = converted(content, data.frame, data.task, data.class_names or None)
+        signature = ready.signature.model_copy(update={"labels": data.labels})
+        onnx = Onnx(ready.onnx, signature)
         measured = metrics.of(data.task, data.target, onnx.answers(taken.frame))
-        return ready.onnx, ready.signature, golden_of(onnx, taken, ()), measured
+        return ready.onnx, signature, golden_of(onnx, taken, ()), measured
     classes = _classes(model, data)
     proven = prove(model, data, data, ParityBounds(), classes=classes)
     measured = metrics.of(data.task, data.target, proven.answers) | proven.metrics
