@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 from contextlib import nullcontext
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from inject.hanging_peers import drips_a_greeting, hostile, in_time, silence, through
 from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.dialects import mysql
@@ -18,6 +21,12 @@ from interlock.serving.prediction_log.table import MARIADB, PREDICTIONS
 from interlock.stack.processes import ROOT
 
 both = pytest.mark.parametrize("database", DATABASES, indirect=True)
+
+
+OLD_ROW = """
+INSERT INTO prediction_log VALUES
+    ('z', 'r', NULL, 'm', 'A', 1, '{}', 'Good', 0.5, 1.0, '2026-01-01 00:00:00+00')
+"""
 
 
 def row(number=1, **change):
@@ -72,6 +81,32 @@ def test_the_last_migration_makes_the_table_that_the_app_writes(log, database):
         index.name for index in PREDICTIONS.indexes
     }
     engine.dispose()
+
+
+@both
+def test_a_log_of_before_keeps_its_rows_and_takes_answers_without_a_confidence(log, database):
+    """As the first migration left it."""
+    log.migrate()
+    is_sqlite = database.startswith("sqlite")
+    run(database, "DROP TABLE prediction_log", "DELETE FROM prediction_log_version")
+    first = import_module("interlock.serving.prediction_log.migrations.versions.v0001_prediction_log")
+    engine = create_engine(database)
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        first.upgrade()
+        connection.execute(text("INSERT INTO prediction_log_version VALUES ('0001')"))
+        connection.execute(text(OLD_ROW))
+    engine.dispose()
+
+    again = Database(database, 5)
+    again.insert([row(1, prediction="x" * 500, confidence=None)])
+    again.close()
+
+    assert run(database, "SELECT prediction, confidence FROM prediction_log ORDER BY id") == [
+        ("x" * 500, None),
+        ("Good", 0.5),
+    ]
+    if is_sqlite:
+        assert run(database, "PRAGMA integrity_check") == [("ok",)]
 
 
 @both
