@@ -61,14 +61,12 @@ def encode_rows(rows: Sequence[object], signature: Signature) -> Tensors:
     """
     if (at_once := _plain_numbers(rows, signature)) is not None:
         return at_once
-    cells = _cells(rows, signature.columns)
-    return _tensors(
-        signature,
-        {
-            column.name: _encoded(_array(cells), column, 0, nan_is_missing=False)
-            for column, cells in zip(signature.columns, cells, strict=True)
-        },
-    )
+    cells = list(zip(signature.columns, _cells(rows, signature), strict=True))
+    encoded = _numbers_at_once(cells)
+    for column, some in cells:
+        if column.name not in encoded:
+            encoded[column.name] = _encoded(_array(some), column, 0, nan_is_missing=False)
+    return _tensors(signature, encoded)
 
 
 def encode_table(table: Table, signature: Signature, first: int = 0) -> Tensors:
@@ -134,12 +132,31 @@ def _plain_numbers(rows: Sequence[Any], signature: Signature) -> Tensors | None:
     return Tensors({tensor.name: array}) if np.isfinite(array).all() else None
 
 
-def _cells(rows: Sequence[object], columns: Sequence[Column]) -> list[list[Any]]:
+def _numbers_at_once(cells: Sequence[tuple[Column, list[Any]]]) -> dict[str, Array]:
+    """Return the columns of finite numbers, by name; those that have to be looked at closely are left out."""
+    plain = {
+        column.name: some
+        for column, some in cells
+        if column.dtype.is_float and not column.is_coded and set(map(type, some)) <= PLAIN
+    }
+    if not plain:
+        return {}
+    try:
+        array = np.array(list(plain.values()), dtype=np.float64)
+        with np.errstate(over="ignore"):
+            finite: Any = np.isfinite(array.astype(np.float32)).all(axis=1)
+    except OverflowError:
+        return {}
+    return {name: numbers for name, numbers, good in zip(plain, array, finite, strict=True) if good}
+
+
+def _cells(rows: Sequence[object], signature: Signature) -> list[list[Any]]:
     """Return the cells of each column; categories by their names."""
+    columns = signature.columns
     names = [column.name for column in columns]
     known = frozenset(names)
     cells = [
-        _of_record(row, number, names, known) if isinstance(row, dict) else _of_list(row, number, columns)
+        _of_record(row, number, names, known) if isinstance(row, dict) else _of_list(row, number, signature)
         for number, row in enumerate(rows)
     ]
     return [list(column) for column in zip(*cells, strict=True)]
@@ -154,12 +171,13 @@ def _of_record(record: dict[str, Any], row: int, names: Sequence[str], known: fr
     return [record[name] for name in names]
 
 
-def _of_list(cells: object, row: int, columns: Sequence[Column]) -> list[Any]:
+def _of_list(cells: object, row: int, signature: Signature) -> list[Any]:
+    columns = signature.columns
     if not isinstance(cells, list) or len(cells) != len(columns):
         kind = "values" if any(column.dtype is Dtype.STRING for column in columns) else "numbers"
         msg = f"row {row}: expected {len(columns)} {kind} ({', '.join(column.name for column in columns)})"
         raise InvalidRows(msg)
-    if not any(column.is_coded for column in columns):
+    if not signature.has_codes:
         return cells
     return [
         _category_of(cell, row, column) if column.is_coded else cell

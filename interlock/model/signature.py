@@ -151,6 +151,11 @@ class Signature(BaseModel):
         alike = all(column.dtype is tensor.dtype and not column.is_coded for column in self.columns)
         return tensor if alike and tensor.dtype.is_float and len(self.inputs) == 1 else None
 
+    @cached_property
+    def has_codes(self) -> bool:
+        """Whether a column of numbers holds categories by their codes."""
+        return any(column.is_coded for column in self.columns)
+
     @property
     def width(self) -> int:
         """Numbers in the answer to one row."""
