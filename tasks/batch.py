@@ -191,9 +191,8 @@ def _answered(model: OnnxModel, piece: Piece) -> Answered:
         except Exception as error:  # onnxruntime raises eleven classes without a common base
             msg = f"{model.name} v{model.version} cannot answer the {len(rows)} rows from row {piece.first}: {error}"
             raise Broken(msg) from error
-    strange = answers.strange(signature)
-    if strange.any():
-        msg = f"{model.name} v{model.version} answers nonsense to row {piece.first + int(strange.argmax())}"
+    if not answers.are_sane(signature):
+        msg = f"{model.name} v{model.version} answers nonsense to row {piece.first + answers.first_strange(signature)}"
         raise Broken(msg)
     return Answered(piece.first, piece.customers(), answers)
 

@@ -11,6 +11,8 @@ from interlock.model.manifest import Labels
 from interlock.model.signature import Role, Signature, Task
 
 Floats = npt.NDArray[np.floating[Any]]
+EXACT = 2e-7
+"""How far the sum of a row may be from one without being put right: a rounding of float32, or two."""
 ROUNDING = 1e-4
 """How far sums of float32 leave [0, 1]; what is further off is no rounding, and stays as it is for checks to see."""
 
@@ -39,16 +41,16 @@ class Answers:
         Raises:
             ValueError: An output is not numeric, or has another shape; also TypeError.
         """
-        given = {output.role: np.asarray(array) for output, array in zip(signature.outputs, outputs, strict=True)}
-        labels = given.pop(Role.LABEL, None)
-        if labels is not None:
-            labels = labels.reshape(len(labels) if signature.task is Task.CLASSIFICATION else labels.shape)
-            labels = labels.astype(np.int64, copy=False)
-        role, numbers = next(iter(given.items()), (None, None))
-        if numbers is not None and signature.numbers is not None:
-            numbers = numbers.astype(signature.numbers.dtype.numpy, copy=False)
-            if role is Role.PROBABILITIES:
-                numbers = without_rounding(numbers, sums=signature.task is Task.CLASSIFICATION)
+        arrays = [np.asarray(array) for array in outputs]
+        labels, numbers, role = None, None, None
+        for output, array in zip(signature.outputs, arrays, strict=True):
+            if output.role is Role.LABEL:
+                labels = array if output.width is not None else array.reshape(len(array))
+                labels = labels.astype(np.int64, copy=False)
+            else:
+                numbers, role = array.astype(output.dtype.numpy, copy=False), output.role
+        if numbers is not None and role is Role.PROBABILITIES:
+            numbers = without_rounding(numbers, sums=signature.task is Task.CLASSIFICATION)
         return cls(labels, numbers, role)
 
     def confidence(self) -> Floats | None:
@@ -64,17 +66,21 @@ class Answers:
         taken = np.take_along_axis(self.numbers, np.where(known, self.labels, 0)[:, np.newaxis], axis=1)[:, 0]
         return np.where(known, taken, np.float32(np.nan))
 
-    def strange(self, signature: Signature) -> npt.NDArray[np.bool_]:
-        """Return which rows have no answer that a client could be given, shape (n,): not finite, or no class."""
-        rows = len(self.labels if self.labels is not None else self.numbers)  # type: ignore[arg-type]
-        wrong = np.zeros(rows, dtype=bool)
-        if self.numbers is not None:
-            wrong |= ~np.isfinite(self.numbers).all(axis=1)
-        if self.labels is not None:
-            most = 2 if self.labels.ndim > 1 else len(signature.class_names)
-            outside = (self.labels < 0) | (self.labels >= most)
-            wrong |= outside if self.labels.ndim == 1 else outside.any(axis=1)
-        return wrong
+    def are_sane(self, signature: Signature) -> bool:
+        """Whether a client can be given all of them: every number is finite, and every label a class."""
+        if self.numbers is not None and not np.isfinite(self.numbers).all():
+            return False
+        most = len(signature.class_names) if signature.task is Task.CLASSIFICATION else 2
+        return self.labels is None or not len(self) or bool(self.labels.min() >= 0 and self.labels.max() < most)
+
+    def first_strange(self, signature: Signature) -> int:
+        """Return the first row that no client can be given; there is one."""
+        alone = (self[place : place + 1].are_sane(signature) for place in range(len(self)))
+        return next(place for place, sane in enumerate(alone) if not sane)
+
+    def __getitem__(self, rows: slice) -> Self:
+        labels = None if self.labels is None else self.labels[rows]
+        return type(self)(labels, None if self.numbers is None else self.numbers[rows], self.role)
 
     def __len__(self) -> int:
         return len(self.labels if self.labels is not None else self.numbers)  # type: ignore[arg-type]
@@ -95,6 +101,10 @@ def without_rounding(probabilities: Floats, *, sums: bool = True) -> Floats:
     A forest adds a share for each tree, and ends at 1.0000013 or -1.3e-6. Rows that are off by more are returned as
     they are. Several labels of one row do not sum to one: *sums* is false for them.
     """
+    if sums and len(probabilities):
+        off = np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max()
+        if off <= EXACT and probabilities.min() >= 0 and probabilities.max() <= 1:
+            return probabilities
     near = (probabilities >= -ROUNDING) & (probabilities <= 1 + ROUNDING)
     clipped = np.where(near, np.clip(probabilities, 0, 1), probabilities)
     if not sums:

@@ -134,12 +134,12 @@ class Signature(BaseModel):
     labels: list[bool | int | float | str] | None = None
     targets: list[str] = []
 
-    @property
+    @cached_property
     def label(self) -> Output | None:
         """The output with the labels; a regression has none."""
         return next((output for output in self.outputs if output.role is Role.LABEL), None)
 
-    @property
+    @cached_property
     def numbers(self) -> Output | None:
         """The output with probabilities, scores or values; a classifier may have none."""
         return next((output for output in self.outputs if output.role is not Role.LABEL), None)
@@ -161,7 +161,7 @@ class Signature(BaseModel):
         """Numbers in the answer to one row."""
         return sum(output.width or 1 for output in self.outputs)
 
-    @property
+    @cached_property
     def output_names(self) -> list[str]:
         """The names of the outputs, in their order."""
         return [output.name for output in self.outputs]

@@ -42,7 +42,9 @@ def test_confidence_is_the_probability_of_the_label_that_is_answered():
 
     assert answers.confidence()[:2].tolist() == [np.float32(0.23), np.float32(0.6)]
     assert np.isnan(answers.confidence()[2])
-    assert answers.strange(PROBABILITIES).tolist() == [False, False, True]
+    assert not answers.are_sane(PROBABILITIES)
+    assert answers.first_strange(PROBABILITIES) == 2
+    assert answers[:2].are_sane(PROBABILITIES)
 
 
 def test_scores_are_no_probabilities_and_there_is_no_confidence():
@@ -64,7 +66,7 @@ def test_several_labels_need_not_sum_to_one():
 
     assert answers.numbers[0] == pytest.approx([0.9, 1.0])
     assert answers.numbers.max() <= 1
-    assert answers.strange(signature).tolist() == [False, True]
+    assert answers.first_strange(signature) == 1
 
 
 def test_a_regression_has_values_only_and_what_is_not_finite_is_strange():
@@ -73,4 +75,4 @@ def test_a_regression_has_values_only_and_what_is_not_finite_is_strange():
     answers = Answers.of(signature, [[[1.5, 2.0], [np.nan, 1.0]]])
 
     assert answers.labels is None
-    assert answers.strange(signature).tolist() == [False, True]
+    assert answers.first_strange(signature) == 1

@@ -168,7 +168,7 @@ async def _sane_answer(request: Request, alias: str, x_version: str | None, aske
         raise Problem(503, "model_failed", "the model could not compute an answer", retry_after_s=1) from error
     except VersionGone as error:
         raise Problem(503, "engine_away", "what computes the answers is away", retry_after_s=1) from error
-    if answers.strange(by.model.manifest.signature).any():
+    if not answers.are_sane(by.model.manifest.signature):
         raise Problem(503, "model_failed", "the model's answer is not finite, or no class", retry_after_s=1)
     return by, answers
 
