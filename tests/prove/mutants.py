@@ -87,10 +87,11 @@ MUTANTS = (
     Mutant(
         "an answer names the version that is live when it is sent",
         "interlock/serving/routes/predict.py",
-        "        return by, rows, await by.model.answer(rows, state.settings.predict_timeout_s)\n"
-        "    except VersionGone:",
-        "        answers = await by.model.answer(rows, state.settings.predict_timeout_s)\n"
-        "        return chosen(state.variants, alias, x_version), rows, answers\n    except VersionGone:",
+        "        return await _answer_by(chosen(state.variants, alias, x_version), asked, "
+        "state.settings.predict_timeout_s)\n    except VersionGone:",
+        "        by = chosen(state.variants, alias, x_version)\n"
+        "        _, answers = await _answer_by(by, asked, state.settings.predict_timeout_s)\n"
+        "        return chosen(state.variants, alias, x_version), answers\n    except VersionGone:",
         "tests/serving/routes/test_control.py::test_an_answer_names_the_version_that_computed_it_when_a_swap_comes_between",
     ),
     Mutant(
