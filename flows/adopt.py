@@ -30,7 +30,7 @@ from tasks.run import this_run
 
 @flow(on_failure=[recover_run], on_crashed=[recover_run], on_cancellation=[recover_run])
 def adopt(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefect UI
-    source: str,
+    source: str = "",
     sample: str | None = None,
     task: str | None = None,
     class_names: list[str] | None = None,
@@ -49,7 +49,7 @@ def adopt(  # noqa: PLR0913, PLR0917 - each is a field of the form in the Prefec
     Make a version of the model at *source*, of flavour onnx, sklearn, xgboost, lightgbm or catboost, and release it.
 
     Args:
-        source: Such as `models:/churn/3`, `models:/churn@champion` or `runs:/<run id>`.
+        source: Such as `models:/churn/3`, `models:/churn@champion` or `runs:/<run id>`; there is no default.
         sample: Path of a Parquet file with rows that it takes; without it, the input example that was logged with it.
         task: classification, regression or multilabel, for an ONNX whose outputs do not say it.
         class_names: Names of its classes, by label; without them, its own.
