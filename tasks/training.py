@@ -123,9 +123,8 @@ def judge(plan: Plan, trained: Trained, champion: Champion | None) -> Verdict:
 
 
 def _measured(learner: Learner, trained: Trained, champion: Champion, metric: str) -> float | None:
-    if changes := trained.signature.changes_from(champion.signature):
-        told = "; it ".join(changes)
-        msg = f"beat_champion: v{champion.version} cannot be asked the same rows, for the new version {told}"
+    if changes := trained.signature.told_from(champion.signature):
+        msg = f"beat_champion: v{champion.version} cannot be asked the same rows as the new version: {changes}"
         raise Refused(msg)
     answers = Onnx(champion.onnx, champion.signature).answers(trained.held_out.frame)
     return learner.metrics(trained.held_out.task, trained.truth, answers).get(metric)

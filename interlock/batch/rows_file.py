@@ -14,7 +14,8 @@ from pyarrow import compute, parquet
 
 from interlock.batch.parts import CUSTOMER, Part
 from interlock.errors import InvalidRows, NotFound, Unreadable
-from interlock.model.rows import Array, Table, Tensors, check_columns, encode_table, encoded_column
+from interlock.model.cells import Array, encoded_column
+from interlock.model.rows import Table, Tensors, check_columns, encode_table
 from interlock.model.signature import Column, Dtype, Signature
 from interlock.store.durable import sync_file
 

@@ -166,6 +166,11 @@ class Signature(BaseModel):
         """The names of the outputs, in their order."""
         return [output.name for output in self.outputs]
 
+    def told_from(self, old: "Signature") -> str | None:
+        """Return what clients of *old* would find changed, as a sentence that begins with `it`; None if nothing is."""
+        changes = self.changes_from(old)
+        return f"it {'; it '.join(changes)}" if changes else None
+
     def changes_from(self, old: "Signature") -> list[str]:
         """Return what clients of *old* would find changed, each as a person reads it; nothing if all is the same."""
         return [*self._columns_from(old), *self._tensors_from(old), *self._answers_from(old)]

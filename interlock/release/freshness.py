@@ -118,8 +118,8 @@ def _by_age(live: int, old: Manifest, newest: Newest) -> Comparison:
         return Comparison(release=False, why=f"v{live}, trained {older}, is the newest")
     if age.rank < older.rank:
         return Comparison(release=False, why=f"what is live is not older: {ages}")
-    if changes := new.signature.changes_from(old.signature):
-        why = f"clients of v{live} would find v{version} changed: it {'; it '.join(changes)}"
+    if changes := new.signature.told_from(old.signature):
+        why = f"clients of v{live} would find v{version} changed: {changes}"
         return Comparison(release=False, why=f"{why}. Release it with new_contract, or under a model name of its own")
     return Comparison(release=True, why=f"what is live is older: {ages}")
 

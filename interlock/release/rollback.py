@@ -37,12 +37,12 @@ class Rollback(Release):
         force: bool,
     ) -> None:
         """
-        Made by `interlock.release.open`, inside the lock.
+        Made by `interlock.release.open`, inside the lock. A way back is taken also across a changed contract.
 
         Raises:
             Unreachable: No replica answers at all.
         """
-        super().__init__(env, writer, candidate, engines, why, force=force)
+        super().__init__(env, writer, candidate, engines, why, force=force, new_contract=True)
         present = [engine.present(candidate.model) for engine in engines]
         self.rehearsing = [there for there, _ in present]
         self.given_up = self.absent = [replica for _, missing in present for replica in missing]
@@ -52,11 +52,6 @@ class Rollback(Release):
 
     def trial(self) -> None:
         """Nothing is tried: the version was live."""
-
-    def _check_contract(self) -> None:
-        """A way back is taken also across a change of what the model takes or gives; that is said, not asked."""
-        self.new_contract = True
-        super()._check_contract()
 
     def commit(self) -> Current:
         """Write the decision, and refuse from now on what it leaves behind."""

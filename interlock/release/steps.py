@@ -47,7 +47,6 @@ class Release:
 
     Args:
         patient: Whether the running step will be tried again: until then a replica that does not answer is waited for.
-        contract_changes: What clients of the live version will find changed, each as a person reads it.
     """
 
     kind: ClassVar[Kind] = "release"
@@ -69,7 +68,6 @@ class Release:
         self.writer = writer
         self.force = force
         self.new_contract = new_contract
-        self.contract_changes: list[str] = []
         self.patient = False
         self.candidate = candidate
         self.engines = engines
@@ -213,15 +211,14 @@ class Release:
             return
         old = store.manifest(self.candidate.model, live.active_version).signature
         new = store.manifest(self.candidate.model, self.candidate.version).signature
-        self.contract_changes = new.changes_from(old)
-        if self.contract_changes and not self.new_contract:
-            changes = "; it ".join(self.contract_changes)
-            msg = f"clients of v{live.active_version} would find {self._name} changed: it {changes}"
+        changes = new.told_from(old)
+        if changes is None:
+            return
+        if not self.new_contract:
+            msg = f"clients of v{live.active_version} would find {self._name} changed: {changes}"
             raise ContractChanged(msg)
-        if self.contract_changes:
-            told = f"new contract: it {'; it '.join(self.contract_changes)}"
-            why = "; ".join(filter(None, [self.journal.why, told]))
-            self.journal = self.journal.model_copy(update={"why": why})
+        why = "; ".join(filter(None, [self.journal.why, f"new contract: {changes}"]))
+        self.journal = self.journal.model_copy(update={"why": why})
 
     def _plan(self, run: Run, why: str) -> Journal:
         live = self.before.variants.get(self.candidate.alias)

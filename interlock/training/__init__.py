@@ -2,6 +2,7 @@
 From a learner to a proven ONNX, without I/O. The learners themselves are in `learners/`.
 
     columns        what a column of a table holds: number, flag or text
+    target         the task that a target asks for, and its values
     dataset        labelled rows, from tables as people have them
     metrics        what is measured for each task, and the gate's defaults
     learner        the protocol of a learner, with its defaults
@@ -13,7 +14,8 @@ From a learner to a proven ONNX, without I/O. The learners themselves are in `le
     parity         whether the ONNX says what the fitted model says
     edges          rows at the edges of the data, on which both must say the same
     catboost_onnx  CatBoost -> one node of that ONNX
-    train          split, fit, convert, prove, measure
+    proof          a fitted model -> an ONNX that is proven, and its golden rows
+    train          split, fit, prove, measure
     original       what a model that somebody else logged says of itself
     adopting       ONNX, signature and golden rows of it, by a child process
     foreign        that child

@@ -14,21 +14,23 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from interlock import errors
 from interlock.clock import utc_stamp
-from interlock.errors import InvalidTraining, NotConvertible, Refused
-from interlock.model.manifest import Golden, Manifest
+from interlock.errors import InvalidTraining, NotConvertible, NotInstalled, ParityFailed, Refused
+from interlock.model.manifest import MANIFEST_BYTES, Golden, Manifest
 from interlock.model.signature import Signature, Task
+from interlock.model.trial import Limits
 from interlock.training.foreign import ANSWER, MADE, REQUEST, Request
 from interlock.training.original import Described
 
 LONGEST_S = 60.0
 SAMPLE = "sample.parquet"
+LONGEST_WHY = 2000
+TOLD = {kind.__name__: kind for kind in (InvalidTraining, NotConvertible, NotInstalled, ParityFailed, Refused)}
+"""The errors that the child may tell, by their names."""
 BOOT = "import sys; sys.path[:0] = sys.argv[2:]; import interlock.training.foreign as f; f.main(f.Path(sys.argv[1]))"
 ROOT = Path(__file__).parents[2]
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
@@ -48,6 +50,8 @@ class _Made(BaseModel):
 
 
 class _Failed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     error: str
     message: str
 
@@ -157,10 +161,23 @@ def _run(folder: Path) -> None:
 
 def _read(folder: Path) -> Adopted:
     """Return what the child answered. Raises the error that it told."""
-    answer: dict[str, Any] = json.loads((folder / ANSWER).read_text())
-    if "error" in answer:
-        told = _Failed.model_validate(answer)
-        kind = getattr(errors, told.error, NotConvertible)
-        raise kind(told.message)
-    made = _Made.model_validate(answer)
-    return Adopted((folder / MADE).read_bytes(), made.signature, made.golden, made.metrics, utc_stamp())
+    try:
+        said = _bounded(folder / ANSWER, MANIFEST_BYTES)
+        answer = TypeAdapter(_Failed | _Made).validate_json(said)
+        if isinstance(answer, _Failed):
+            raise TOLD.get(answer.error, NotConvertible)(answer.message[:LONGEST_WHY])
+        onnx = _bounded(folder / MADE, Limits().size_bytes)
+    except (OSError, ValidationError) as error:
+        msg = "loading and converting it left no answer that can be read"
+        raise NotConvertible(msg) from error
+    return Adopted(onnx, answer.signature, answer.golden, answer.metrics, utc_stamp())
+
+
+def _bounded(path: Path, largest: int) -> bytes:
+    """Return the bytes of a file that the child wrote, which may be anything."""
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        msg = f"loading and converting it left a {path.name} of more than {largest} bytes"
+        raise NotConvertible(msg)
+    return content

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from interlock.errors import InvalidTraining
+from interlock.model.cells import EXACT
 from interlock.model.signature import Column, Dtype
 
-EXACT = 2**53
-"""Up to here float64 holds every integer."""
 DIGITS = 1e-4
 """Most that the rounding of float32 may move a value, as a share of the column's standard deviation."""
 WHOLE = (int, np.integer)

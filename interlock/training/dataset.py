@@ -9,16 +9,27 @@ import numpy.typing as npt
 import pandas as pd
 
 from interlock.errors import InvalidRows, InvalidTraining
+from interlock.model.cells import encoded_column
 from interlock.model.manifest import Cells
-from interlock.model.rows import Tensors, encoded_column, listed
+from interlock.model.rows import Tensors, listed
 from interlock.model.signature import MOST_COLUMNS, Column, Dtype, Input, Task
-from interlock.training.columns import FLAGS, NUMBERS, column_of, plain_cells
+from interlock.training.columns import column_of, plain_cells
+from interlock.training.target import (
+    Label,
+    classes_of,
+    codes_of,
+    flags_of,
+    names_of,
+    only,
+    plain,
+    task_named,
+    task_of,
+    truth_of,
+    values_of,
+)
 
 INPUT = "input"
 """The one tensor of a model without texts."""
-FEW = 20
-"""Most different whole numbers of a target that are taken for classes unless the task is said."""
-Label = bool | int | str
 
 
 @dataclass(frozen=True)
@@ -73,19 +84,19 @@ class Dataset:
         """
         table = _table(frame)
         features, truth = _apart(table, target)
-        kind = task_named(task) or _task_of(truth)
+        kind = task_named(task) or task_of(truth)
         encoded, taken = _encoded(features, {column.name: column for column in columns})
         made = cls(encoded, taken, np.empty(0), kind, [], None, [])
         if kind is Task.REGRESSION:
-            return replace(made, target=_values(truth), targets=[str(name) for name in truth.columns])
+            return replace(made, target=values_of(truth), targets=[str(name) for name in truth.columns])
         if kind is Task.MULTILABEL:
             names = [str(name) for name in truth.columns]
-            return replace(made, target=_flags(truth), class_names=names, labels=list[Label](names))
-        series = _only(truth)
+            return replace(made, target=flags_of(truth), class_names=names, labels=list[Label](names))
+        series = only(truth)
         if class_names is not None:
-            return replace(made, target=_codes(series, len(class_names)), class_names=[str(n) for n in class_names])
-        found, codes = _classes(series)
-        return replace(made, target=codes, class_names=_names(series, found), labels=found)
+            return replace(made, target=codes_of(series, len(class_names)), class_names=[str(n) for n in class_names])
+        found, codes = classes_of(series)
+        return replace(made, target=codes, class_names=names_of(series, found), labels=found)
 
     @property
     def inputs(self) -> list[Input]:
@@ -114,17 +125,6 @@ class Dataset:
     @property
     def _float(self) -> Dtype:
         return float_of(self.columns)
-
-
-def task_named(name: str | None) -> Task | None:
-    """Return the task of that name. Raises InvalidTraining for a name that is none."""
-    if not name:
-        return None
-    try:
-        return Task(name)
-    except ValueError:
-        msg = f"task: {name!r} is none; say {', '.join(Task)}"
-        raise InvalidTraining(msg) from None
 
 
 def float_of(columns: Sequence[Column]) -> Dtype:
@@ -190,7 +190,7 @@ def _apart(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, pd.DataFrame
     if not (isinstance(names, list | tuple) and names and all(isinstance(name, str) for name in names)) or (
         not isinstance(target, str) and len(names) == len(table) and names[0] not in table.columns
     ):
-        return table, _truth(target, len(table))
+        return table, truth_of(target, len(table))
     if missing := [name for name in names if name not in table.columns]:
         msg = f"the table has no column {listed(missing)} to predict; it has {listed(list(table.columns))}"
         raise InvalidTraining(msg)
@@ -199,22 +199,6 @@ def _apart(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, pd.DataFrame
         msg = "there is no column beside what is to be predicted"
         raise InvalidTraining(msg)
     return features, table[list(names)]
-
-
-def _truth(values: Any, rows: int) -> pd.DataFrame:
-    """Return the values of one target or of several, which may have names."""
-    if isinstance(values, pd.DataFrame):
-        truth = values
-    elif isinstance(values, pd.Series) or np.ndim(values) == 1:
-        name = getattr(values, "name", None)
-        truth = pd.DataFrame({name if isinstance(name, str) and name else "target": values})
-    else:
-        array = np.asarray(values)
-        truth = pd.DataFrame(array, columns=[f"target_{place}" for place in range(array.shape[-1])])
-    if len(truth) != rows:
-        msg = f"the target has {len(truth)} values for {rows} rows"
-        raise InvalidTraining(msg)
-    return truth.reset_index(drop=True)
 
 
 def _encoded(features: pd.DataFrame, declared: dict[str, Column]) -> tuple[pd.DataFrame, list[Column]]:
@@ -237,123 +221,8 @@ def _cells(series: pd.Series, column: Column) -> npt.NDArray[Any]:
         cells = series.to_numpy()
     else:
         cells = np.empty(len(series), dtype=object)
-        cells[:] = [_plain(cell) for cell in plain_cells(series)]
+        cells[:] = [plain(cell) for cell in plain_cells(series)]
     try:
         return encoded_column(cells, column)
     except InvalidRows as error:
         raise InvalidTraining(str(error)) from error
-
-
-def _plain(cell: Any) -> Any:
-    return cell.item() if isinstance(cell, np.generic) else cell
-
-
-def _present(series: pd.Series) -> list[Any]:
-    cells = [_plain(cell) for cell in plain_cells(series)]
-    if gone := sum(cell is None for cell in cells):
-        msg = f"column {series.name}, which is to be predicted: {gone} of {len(cells)} values are missing"
-        raise InvalidTraining(msg)
-    return cells
-
-
-def _task_of(truth: pd.DataFrame) -> Task:
-    if len(truth.columns) > 1:
-        flags = all(set(_present(truth[name])) <= {0, 1} for name in truth.columns)
-        return Task.MULTILABEL if flags else Task.REGRESSION
-    series = truth.iloc[:, 0]
-    cells = _present(series)
-    if isinstance(series.dtype, pd.CategoricalDtype) or not all(
-        isinstance(cell, NUMBERS) and not isinstance(cell, FLAGS) for cell in cells
-    ):
-        return Task.CLASSIFICATION
-    if any(cell != int(cell) if np.isfinite(float(cell)) else True for cell in cells):
-        return Task.REGRESSION
-    if len(set(cells)) <= FEW:
-        return Task.CLASSIFICATION
-    if all(isinstance(cell, float) for cell in cells):
-        return Task.REGRESSION
-    msg = f"column {series.name}: {len(set(cells))} different whole numbers; say task='classification' or 'regression'"
-    raise InvalidTraining(msg)
-
-
-def _only(truth: pd.DataFrame) -> pd.Series:
-    if len(truth.columns) != 1:
-        msg = f"a classification predicts one column, not {listed([str(name) for name in truth.columns])}"
-        raise InvalidTraining(msg)
-    return truth.iloc[:, 0]
-
-
-def _values(truth: pd.DataFrame) -> npt.NDArray[np.float64]:
-    columns = []
-    for name in truth.columns:
-        cells = _present(truth[name])
-        if not all(isinstance(cell, (*NUMBERS, *FLAGS)) for cell in cells):
-            msg = f"column {name}, which is to be predicted, holds something else than numbers"
-            raise InvalidTraining(msg)
-        numbers = np.array([float(cell) for cell in cells])
-        if not np.isfinite(numbers).all():
-            msg = f"column {name}, which is to be predicted: {int((~np.isfinite(numbers)).sum())} values are not finite"
-            raise InvalidTraining(msg)
-        if (numbers == numbers[0]).all():
-            msg = f"column {name}, which is to be predicted, is always the same"
-            raise InvalidTraining(msg)
-        columns.append(numbers)
-    return np.stack(columns, axis=1)
-
-
-def _flags(truth: pd.DataFrame) -> npt.NDArray[np.int64]:
-    columns = []
-    for name in truth.columns:
-        cells = _present(truth[name])
-        if not all(isinstance(cell, (*NUMBERS, *FLAGS)) and cell in {0, 1} for cell in cells):
-            msg = f"column {name}, which is to be predicted, holds something else than flags (true, false, 1, 0)"
-            raise InvalidTraining(msg)
-        columns.append(np.array([int(cell) for cell in cells], dtype=np.int64))
-        if len(set(cells)) == 1:
-            msg = f"column {name}, which is to be predicted, is always the same"
-            raise InvalidTraining(msg)
-    return np.stack(columns, axis=1)
-
-
-def _codes(series: pd.Series, classes: int) -> npt.NDArray[np.int64]:
-    """Return the numbers 0, 1, .. of a target whose classes have names of their own."""
-    cells = _present(series)
-    if not all(isinstance(cell, (*NUMBERS, *FLAGS)) and cell in range(classes) for cell in cells):
-        msg = f"column {series.name}, which is to be predicted, holds something else than 0 to {classes - 1}"
-        raise InvalidTraining(msg)
-    return np.array([int(cell) for cell in cells], dtype=np.int64)
-
-
-def _classes(series: pd.Series) -> tuple[list[Label], npt.NDArray[np.int64]]:
-    """Return the classes in their order, and the place of each row's class."""
-    cells = [_label(series, cell) for cell in _present(series)]
-    if len({type(cell) for cell in cells}) > 1:
-        kinds = ", ".join(sorted({type(cell).__name__ for cell in cells}))
-        msg = f"column {series.name}, which is to be predicted, holds classes of several kinds: {kinds}"
-        raise InvalidTraining(msg)
-    found: list[Label] = sorted(set(cells))
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        found = [_label(series, cell) for cell in series.cat.categories.tolist()]
-    places = {label: place for place, label in enumerate(found)}
-    return found, np.array([places[cell] for cell in cells], dtype=np.int64)
-
-
-def _label(series: pd.Series, cell: Any) -> Label:
-    """Return a class as clients get it: 1 for 1.0, whatever type the table has."""
-    if isinstance(cell, FLAGS):
-        return bool(cell)
-    if isinstance(cell, str) and cell.strip():
-        return cell
-    if isinstance(cell, NUMBERS) and float(cell).is_integer():
-        return int(cell)
-    what = "an empty text" if isinstance(cell, str) else f"a {type(cell).__name__} that is no whole number"
-    msg = f"column {series.name}, which is to be predicted: a class is {what}"
-    raise InvalidTraining(msg)
-
-
-def _names(series: pd.Series, found: Sequence[Label]) -> list[str]:
-    names = [str(label) for label in found]
-    if len(set(names)) < len(names):
-        msg = f"column {series.name}: two classes have the same name"
-        raise InvalidTraining(msg)
-    return names

@@ -25,7 +25,7 @@ from interlock.training.columns import column_of
 from interlock.training.dataset import Dataset, encoded_frame
 from interlock.training.learner import Learner, ParityBounds
 from interlock.training.parity import Onnx
-from interlock.training.train import golden_of, prove
+from interlock.training.proof import golden_of, prove
 
 REQUEST, ANSWER, MADE = "request.json", "answer.json", "model.onnx"
 HARMLESS = {

@@ -20,9 +20,10 @@ from interlock.model.session import NotOpened, opened
 from interlock.model.signature import Column, Dtype, Input, Role, Task
 from interlock.training.columns import column_of
 from interlock.training.convert import Converted, finished
-from interlock.training.dataset import Dataset, Label, encoded_frame, tensors_of
+from interlock.training.dataset import Dataset, encoded_frame, tensors_of
 from interlock.training.graph import TYPES, Graph
 from interlock.training.parity import Onnx, differences
+from interlock.training.target import Label
 
 DTYPES = {number: dtype for dtype, number in TYPES.items()}
 ALONE = 16

@@ -27,7 +27,6 @@ from interlock.training.learner import ParityBounds
 
 TIE = 1e-6
 """Probabilities that differ by less are those of a tie."""
-NOT_NAMED = "X does not have valid feature names"
 
 
 class Onnx:

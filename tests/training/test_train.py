@@ -12,7 +12,7 @@ from world.models import asked
 
 from interlock.errors import InvalidTraining, NotFound, ParityFailed
 from interlock.model.golden import compare
-from interlock.training import train as training
+from interlock.training import proof
 from interlock.training.catalogue import find, names, parameters
 from interlock.training.dataset import Dataset
 from interlock.training.learner import ParityBounds
@@ -92,8 +92,8 @@ def test_a_class_without_rows_is_refused_by_name():
 def test_an_onnx_that_says_something_else_is_refused_and_the_worst_row_named(monkeypatch):
     """The first answers of the ONNX are another model's."""
     data = Iris().data()
-    other = training.convert(train("iris", Iris(), Iris.Params(C=0.01)).fitted, data)
-    monkeypatch.setattr(training, "convert", lambda *_: other)
+    other = proof.convert(train("iris", Iris(), Iris.Params(C=0.01)).fitted, data)
+    monkeypatch.setattr(proof, "convert", lambda *_: other)
 
     with pytest.raises(ParityFailed, match="worst is held-out row"):
         train("iris", Iris(), Iris.Params(C=100))

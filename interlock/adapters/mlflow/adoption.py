@@ -15,8 +15,8 @@ from interlock.errors import DeliveryError
 from interlock.names import alias_name, model_name
 from interlock.records import Candidate
 from interlock.training.adopting import Adopted, adopted
-from interlock.training.dataset import task_named
 from interlock.training.original import described, sample_of
+from interlock.training.target import task_named
 
 GATE = "adopted"
 

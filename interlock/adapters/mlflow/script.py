@@ -27,7 +27,7 @@ from interlock.training.dataset import Dataset
 from interlock.training.foreign_onnx import converted
 from interlock.training.learner import ParityBounds
 from interlock.training.parity import Onnx
-from interlock.training.train import golden_of, prove
+from interlock.training.proof import golden_of, prove
 
 GATE = "script"
 
